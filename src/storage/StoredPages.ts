@@ -1,0 +1,158 @@
+import { crc32c } from "@node-rs/crc32"
+import type { Kernel } from "../mkvs/kernel/Kernel.ts"
+import { readU32, writeU32 } from "../mkvs/paged/Page.ts"
+import type { PageSink, PageSource } from "../mkvs/paged/PageSource.ts"
+import { DatabaseDamaged } from "./NodeDatabaseError.ts"
+import type { Change, PageStore } from "./PageStore.ts"
+
+export const pagesTable = "pages"
+
+/** Inner pages kept in memory, in bytes, unless told otherwise. */
+export const cacheBytesDefault = 32 * 1_048_576
+
+/**
+ * Pages on a medium. A record is `content ‖ u32le checksum`, its key the id as a big-endian u64; the checksum covers
+ * content and id, and is compared whenever a record is read.
+ */
+export class StoredPages implements PageSource {
+  /** Pages that are not on the medium yet, by id, as records. */
+  readonly pending = new Map<number, Uint8Array>()
+
+  private readonly cache: PageCache
+  private readonly key = new Uint8Array(8)
+
+  constructor(
+    readonly store: PageStore,
+    cacheBytes = cacheBytesDefault
+  ) {
+    this.cache = new PageCache(cacheBytes)
+  }
+
+  view(id: number): Uint8Array {
+    const cached = this.cache.get(id)
+    if (cached !== undefined) return cached
+    const pending = this.pending.get(id)
+    if (pending !== undefined) return pending.subarray(0, pending.length - 4)
+    return this.read(id)
+  }
+
+  page(id: number): Uint8Array {
+    const view = this.view(id)
+    return this.cache.has(id) || this.pending.has(id) ? view : view.slice()
+  }
+
+  keep(id: number, content: Uint8Array): void {
+    if (!this.cache.has(id) && !this.pending.has(id)) this.cache.set(id, content.slice())
+  }
+
+  private read(id: number): Uint8Array {
+    const record = this.store.get(pagesTable, writeKey(this.key, id))
+    if (record === undefined) throw new DatabaseDamaged({ record: `page ${id}`, reason: "it is missing" })
+    const length = record.length - 4
+    const content = record.subarray(0, Math.max(0, length))
+    if (length < 1 || readU32(record, length) !== pageChecksum(crc32c(content), id)) {
+      throw new DatabaseDamaged({ record: `page ${id}`, reason: "its checksum is wrong" })
+    }
+    return content
+  }
+
+  /** Forgets a page that has been deleted or was never stored. */
+  drop(id: number): void {
+    this.pending.delete(id)
+    this.cache.delete(id)
+  }
+}
+
+/** Two generations: when the young one is full it becomes the old one, and the old one goes. */
+class PageCache {
+  private young = new Map<number, Uint8Array>()
+  private old = new Map<number, Uint8Array>()
+  private youngBytes = 0
+
+  constructor(private readonly bytesMax: number) {}
+
+  has(id: number): boolean {
+    return this.young.has(id) || this.old.has(id)
+  }
+
+  get(id: number): Uint8Array | undefined {
+    const young = this.young.get(id)
+    if (young !== undefined) return young
+    const old = this.old.get(id)
+    if (old !== undefined) {
+      this.old.delete(id)
+      this.set(id, old)
+    }
+    return old
+  }
+
+  set(id: number, page: Uint8Array): void {
+    if (this.youngBytes + page.length > this.bytesMax / 2) {
+      this.old = this.young
+      this.young = new Map()
+      this.youngBytes = 0
+    }
+    this.young.set(id, page)
+    this.youngBytes += page.length
+  }
+
+  delete(id: number): void {
+    const page = this.young.get(id)
+    if (page !== undefined) this.youngBytes -= page.length
+    this.young.delete(id)
+    this.old.delete(id)
+  }
+}
+
+/** Takes new pages, numbers them from `next` on, and notes which pages they replace. */
+export class PageCollector implements PageSink {
+  /** Ids of pages, old or new, that the new tree no longer uses. */
+  readonly gone: Array<number> = []
+  /** Bytes of records that await writing. */
+  bytes = 0
+
+  constructor(
+    private readonly pages: StoredPages,
+    private readonly kernel: Kernel,
+    public next: number
+  ) {}
+
+  write(memory: Uint8Array, at: number, end: number): number {
+    const id = this.next++
+    const length = end - at
+    const record = new Uint8Array(length + 4)
+    record.set(memory.subarray(at, end))
+    writeU32(record, length, pageChecksum(this.kernel.crc32c(at, length), id))
+    this.pages.pending.set(id, record)
+    this.bytes += record.length
+    return id
+  }
+
+  replaced(id: number): void {
+    this.gone.push(id)
+  }
+}
+
+export const pageKey = (id: number): Uint8Array => writeKey(new Uint8Array(8), id)
+
+export const pageId = (key: Uint8Array): number =>
+  Number(new DataView(key.buffer, key.byteOffset, 8).getBigUint64(0))
+
+export const putPage = (id: number, record: Uint8Array): Change => ({ table: pagesTable, key: pageKey(id), value: record })
+
+export const removePage = (id: number): Change => ({ table: pagesTable, key: pageKey(id), value: undefined })
+
+const writeKey = (key: Uint8Array, id: number): Uint8Array => {
+  const high = Math.floor(id / 0x1_0000_0000)
+  key[2] = high >>> 8
+  key[3] = high
+  key[4] = id >>> 24
+  key[5] = id >>> 16
+  key[6] = id >>> 8
+  key[7] = id
+  return key
+}
+
+/** Mixes the id into the content's checksum: a page that turns up under another id is damage too. */
+const pageChecksum = (checksum: number, id: number): number =>
+  (checksum ^ Math.imul((id >>> 0) + 1, 0x9e3779b1) ^ Math.imul(Math.floor(id / 0x1_0000_0000), 0x85ebca6b)) >>> 0
