@@ -49,7 +49,8 @@ async function build() {
 }
 
 function isFresh() {
-  return fs.existsSync(generated) && readOr(stamp, "") === inputsDigest()
+  const outputs = [generated, ...examples().map((example) => path.join(root, example, "dist"))]
+  return outputs.every((output) => fs.existsSync(output)) && readOr(stamp, "") === inputsDigest()
 }
 
 /** SHA-256 over the paths and contents of everything a build reads, in path order. */

@@ -30,8 +30,12 @@ const below = {
 /** Files of src itself. */
 const tops = { "index.ts": ["mkvs", "storage", "checkpoint", "node", "statestore", "http", "abci"] }
 
-/** Closed rooms: the files through which everybody else may enter. Within one row the rooms are open to each other. */
-const rooms = [{ folders: ["mkvs/kernel", "mkvs/paged"], doors: ["index.ts", "Kernel.ts"] }]
+/** Closed rooms, the folders that are open to them, and the files by which everybody else may enter. */
+const rooms = {
+  "mkvs/kernel": { neighbours: ["mkvs/paged"], doors: ["index.ts", "Kernel.ts"] },
+  // The node database keeps the engine's pages, and runs it.
+  "mkvs/paged": { neighbours: ["storage"], doors: ["index.ts", "PagedTree.ts"] }
+}
 
 /** Passages into a closed room that only the named file may use. */
 const passages = [{ from: "mkvs/hasher/WasmHasher.ts", to: "mkvs/kernel/WasmKernel.ts" }]
@@ -39,12 +43,12 @@ const passages = [{ from: "mkvs/hasher/WasmHasher.ts", to: "mkvs/kernel/WasmKern
 /** Runs anywhere: no Node built-ins below this folder, but for the named files. */
 const portable = { folder: "mkvs", except: ["mkvs/hasher/NodeHasher.ts"] }
 
-/** Packages with native code are loaded by whoever imports the file that names them, so each is named in one file. */
+/** Packages with native code, and the only files that may import them: whoever imports those loads it. */
 const homes = {
-  lmdb: "storage/LmdbPageStore.ts",
-  "fs-native-extensions": "storage/WriterLock.ts",
-  snappy: "checkpoint/SnappyFraming.ts",
-  "@node-rs/crc32": "checkpoint/SnappyFraming.ts"
+  lmdb: ["storage/LmdbPageStore.ts"],
+  "fs-native-extensions": ["storage/WriterLock.ts"],
+  snappy: ["checkpoint/SnappyFraming.ts"],
+  "@node-rs/crc32": ["checkpoint/SnappyFraming.ts", "storage/Records.ts", "storage/StoredPages.ts"]
 }
 
 const root = resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), ".."))
@@ -70,8 +74,9 @@ function reasonInSource(file, specifier) {
 function reasonForPackage(file, specifier) {
   const inPortable = file.startsWith(`${portable.folder}/`) && !portable.except.includes(file)
   if (inPortable && isBuiltin(specifier)) return `is a Node built-in: src/${portable.folder} runs anywhere`
-  const home = homes[specifier]
-  if (home !== undefined && home !== file) return `loads native code: only src/${home} may import it`
+  const allowed = homes[specifier]
+  if (allowed !== undefined && !allowed.includes(file))
+    return `loads native code: only src/${allowed.join(", src/")} may import it`
   return undefined
 }
 
@@ -86,12 +91,14 @@ function reasonForFolder(file, target) {
 }
 
 function reasonForRoom(file, target) {
-  const room = rooms.find(({ folders }) => folders.some((folder) => target.startsWith(`${folder}/`)))
-  if (room === undefined || room.folders.some((folder) => file.startsWith(`${folder}/`))) return undefined
-  const folder = room.folders.find((folder) => target.startsWith(`${folder}/`))
-  if (room.doors.some((door) => target === `${folder}/${door}`)) return undefined
+  const within = (path, folder) => path.startsWith(`${folder}/`)
+  const folder = Object.keys(rooms).find((folder) => within(target, folder))
+  if (folder === undefined) return undefined
+  const { neighbours, doors } = rooms[folder]
+  if ([folder, ...neighbours].some((open) => within(file, open))) return undefined
+  if (doors.some((door) => target === `${folder}/${door}`)) return undefined
   if (passages.some(({ from, to }) => from === file && to === target)) return undefined
-  return `is internal to src/${folder}: enter by ${room.doors.join(" or ")}`
+  return `is internal to src/${folder}: enter by ${doors.join(" or ")}`
 }
 
 /** Examples read as the programs of users: they know the package by its published name. */

@@ -65,8 +65,14 @@ export class ChunkTask {
    */
   split(): ReadonlyArray<ChunkTask> {
     const top = this.#open[0]
-    if (top === undefined)
-      return this.#next === undefined || this.#next.isLeaf ? [this] : this.#children(this.#next)
+    if (top === undefined) {
+      const next = this.#next
+      if (next === undefined || next.isLeaf) return [this]
+      if (next.leftHash === undefined && next.rightHash === undefined) return [this]
+      // with the node its leaf moves to the path, where it is not visited
+      if (next.leaf !== undefined) this.#progress.keys++
+      return this.#children(next)
+    }
     const stage = this.#stages[0]!
     if (stage === Stage.itself) return this.#children(top)
     // its left part is finished, its right one not entered: there is nothing to part
@@ -84,7 +90,7 @@ export class ChunkTask {
     const tasks: Array<ChunkTask> = []
     if (left !== undefined) tasks.push(new ChunkTask(left, this.#progress, this.#below(node, Side.left)))
     if (right !== undefined) tasks.push(new ChunkTask(right, this.#progress, this.#below(node, Side.right)))
-    return tasks.length === 0 ? [this] : tasks
+    return tasks
   }
 
   #below(node: InternalNode, side: Side): PathNode {

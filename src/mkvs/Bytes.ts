@@ -41,7 +41,7 @@ export const startsWith = (bytes: Uint8Array, prefix: Uint8Array): boolean => {
 }
 
 /** A copy that shares no memory with `bytes` and is a plain Uint8Array, also when `bytes` is a Buffer. */
-export const copy = (bytes: Uint8Array): Uint8Array => Uint8Array.prototype.slice.call(bytes)
+export const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
 
 export const concat = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))

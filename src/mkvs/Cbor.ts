@@ -1,5 +1,5 @@
-import { decode as cborgDecode, encode as cborgEncode } from "cborg"
-import { equal } from "./Bytes.ts"
+import { decode as cborgDecode, encode as cborgEncode, type Token, Tokenizer } from "cborg"
+import { copy, equal } from "./Bytes.ts"
 import { MalformedCbor } from "./MkvsError.ts"
 
 /**
@@ -28,7 +28,8 @@ export const defaultCborLimits = { bytesMax: 16 * 1024 * 1024, depthMax: 32 } as
 /** Dies with a `RangeError` for what the vocabulary leaves out: fractions, integers out of range, lone surrogates. */
 export const encode = (value: CborValue): Uint8Array => {
   assertEncodable(value)
-  return cborgEncode(value)
+  // On Node, cborg gives a Buffer for all but short results; `slice` of a Buffer would not copy.
+  return copy(cborgEncode(value))
 }
 
 /**
@@ -42,20 +43,32 @@ export const decode = (what: string, bytes: Uint8Array, limits: CborLimits = {})
   if (reason !== undefined) throw new MalformedCbor({ what, reason })
   let value: CborValue
   try {
+    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    const tokenizer = new TextTokenizer(plain, decodeOptions)
     // `refusal` has admitted no other types than those of CborValue.
-    value = cborgDecode(bytes, decodeOptions) as CborValue
+    value = cborgDecode(bytes, { ...decodeOptions, tokenizer }) as CborValue
   } catch (cause) {
     throw new MalformedCbor({ what, reason: cause instanceof Error ? cause.message : String(cause) })
   }
-  // cborg accepts unsorted map keys and text that is no UTF-8; neither survives encoding.
+  // cborg accepts unsorted map keys; they do not survive encoding.
   if (!equal(cborgEncode(value), bytes)) {
-    throw new MalformedCbor({
-      what,
-      reason: "not canonical: map keys out of order, or text that is no UTF-8"
-    })
+    throw new MalformedCbor({ what, reason: "map keys are not in canonical order" })
   }
   return value
 }
+
+/** cborg replaces what is no UTF-8, and drops a byte order mark: here the first is refused, the second is text. */
+class TextTokenizer extends Tokenizer {
+  override next(): Token {
+    const token = super.next()
+    if (typeof token.value === "string" && token.byteValue !== undefined) {
+      token.value = utf8.decode(token.byteValue)
+    }
+    return token
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 const decodeOptions = {
   strict: true,
@@ -65,7 +78,8 @@ const decodeOptions = {
   allowInfinity: false,
   allowBigInt: true,
   rejectDuplicateMapKeys: true,
-  useMaps: true
+  useMaps: true,
+  retainStringBytes: true
 }
 
 /** Why the items in `bytes` are refused. Iterative, and allocates by what is there, not by what is declared. */

@@ -1,6 +1,6 @@
 import { commonBits, getBit } from "./Bits.ts"
 import * as Bytes from "./Bytes.ts"
-import { keyRange } from "./KeyRange.ts"
+import { type KeyRange, keyRange } from "./KeyRange.ts"
 import type { Entry, IterateOptions } from "./Tree.ts"
 import type { InternalNode, TreeNode } from "./TreeNode.ts"
 
@@ -8,9 +8,11 @@ import type { InternalNode, TreeNode } from "./TreeNode.ts"
  * Entries below `top` in key order (or reverse), over any kind of node. A child is looked up when its turn comes, and
  * subtrees outside the range are never looked up. Iterative: memory is one path.
  */
-export function* iterateNode(top: TreeNode | undefined, options?: IterateOptions): IterableIterator<Entry> {
+export const iterateNode = (top: TreeNode | undefined, options?: IterateOptions): IterableIterator<Entry> =>
+  walk(top, keyRange(options))
+
+function* walk(top: TreeNode | undefined, range: KeyRange): IterableIterator<Entry> {
   if (top === undefined) return
-  const range = keyRange(options)
   const stack: Array<Place> = [{ node: top, bits: 0, onBound: true }]
   for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
     const node = place.node ?? lookUp(place)

@@ -73,7 +73,7 @@ export const decodeRoot = (bytes: Uint8Array): Root =>
   rootFromCbor("root", decode("root", bytes, { bytesMax: rootBytesMax }))
 
 /** The longest CBOR of a root: with a version of 8 bytes. */
-export const rootBytesMax = 107
+export const rootBytesMax = 105
 
 /** For a root inside a larger map. */
 export const rootToCbor = (root: Root): ReadonlyMap<string, CborValue> =>

@@ -14,7 +14,7 @@ const slotsKeptMax = 1024
 
 /**
  * Pending writes: for each key a value or the fact that it is removed, without an object per entry: keys and values lie
- * in byte slabs, an entry costs them and about 28 bytes more. Entries are numbered from 0 in the order their
+ * in byte slabs, an entry costs them and about 30 bytes more. Entries are numbered from 0 in the order their
  * keys first came; a number stays with its key until `clear`. Keys are shorter than 2^28 bytes. Nothing is validated:
  * callers do that.
  *

@@ -1,4 +1,5 @@
-import { Context, Data, Effect, Layer, PubSub, type Queue, type Scope, Stream } from "effect"
+import { type Cause, Context, Data, Effect, Layer, PubSub, type Queue, type Scope, Stream } from "effect"
+import type { Metadata } from "../checkpoint/Metadata.ts"
 import type { Root } from "../mkvs/Root.ts"
 
 /** What happens in a node, in order. */
@@ -21,10 +22,12 @@ export type BlockEvent = Data.TaggedEnum<{
   }
   /** A checkpoint of the version is about to be made. */
   CheckpointStarted: { readonly version: bigint }
-  /** The version's checkpoint is complete. */
-  CheckpointCreated: { readonly version: bigint }
+  /** The version has a checkpoint now. */
+  CheckpointCreated: { readonly version: bigint; readonly checkpoints: ReadonlyArray<Metadata> }
+  /** The version's checkpoint was removed, because enough newer ones are there. */
+  CheckpointRemoved: { readonly version: bigint }
   /** No checkpoint was made of the version; the node goes on. */
-  CheckpointFailed: { readonly version: bigint; readonly cause: unknown }
+  CheckpointFailed: { readonly version: bigint; readonly cause: Cause.Cause<unknown> }
   /** The version can no longer be read. */
   VersionPruned: { readonly version: bigint }
   /** The feed has ended and all it gave is executed. The node stays up. */

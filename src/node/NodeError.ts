@@ -98,6 +98,16 @@ export class FeedFailed extends Schema.TaggedError<FeedFailed>()("FeedFailed", {
   }
 }
 
+/** The machine did not answer a question. */
+export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed", {
+  machine: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `machine "${this.machine}" did not answer: ${this.reason}`
+  }
+}
+
 /** There is no such module. */
 export class MachineModuleNotFound extends Schema.TaggedError<MachineModuleNotFound>()(
   "MachineModuleNotFound",

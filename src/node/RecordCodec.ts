@@ -31,16 +31,16 @@ export const make = <A>(
   encode: (record) =>
     Cbor.encode(new Map<string, Cbor.CborValue>([["v", formats.length], ...latest(formats).write(record)])),
   decode: (bytes) =>
-    Effect.suspend(() => {
+    Effect.suspend((): Effect.Effect<A, RecordUnreadable> => {
       try {
         // A record of ours is as long as it is: its length is bounded by what a block may hold, not by CBOR's default.
         const value = Cbor.decode(what, bytes, { bytesMax: bytes.length })
         const version = value instanceof Map ? value.get("v") : undefined
-        if (typeof version !== "number") return Effect.fail(damaged(what, "no format version"))
-        const format = formats[version - 1]
-        if (format === undefined) {
+        if (typeof version === "number" && version > formats.length) {
           return Effect.fail(new UnknownBlockFormat({ what, found: version, supported: formats.length }))
         }
+        const format = typeof version === "number" ? formats[version - 1] : undefined
+        if (format === undefined) return Effect.fail(damaged(what, "no format version"))
         return Effect.succeed(format.read(new CborFields(what, value, ["v", ...format.fields])))
       } catch (error) {
         if (!(error instanceof MalformedCbor)) throw error

@@ -3,6 +3,7 @@ import { keyBytesMax } from "../mkvs/Bits.ts"
 import * as Bytes from "../mkvs/Bytes.ts"
 import { KeyTooLong } from "../mkvs/MkvsError.ts"
 import type { Entry, IterateOptions, Reader, Writer } from "../mkvs/Tree.ts"
+import type { NodeDatabase } from "../storage/NodeDatabase.ts"
 import { ReservedKey } from "./NodeError.ts"
 
 /**
@@ -65,6 +66,28 @@ export const lend = (writer: Writer): Loan<State> => {
   }
   return { state, end: () => access.end(), thrown: () => access.thrown }
 }
+
+/**
+ * Ends the loan, and fails with what the tree below threw meanwhile. `attempt` knows the failures of the medium; what
+ * else was thrown dies.
+ */
+export const settled = (
+  loan: Loan<unknown>,
+  attempt: NodeDatabase.Service["attempt"]
+): Effect.Effect<void, NodeDatabase.ReadFailure> =>
+  Effect.suspend(() => {
+    loan.end()
+    return Option.match(loan.thrown(), {
+      onNone: () => Effect.void,
+      onSome: (thrown) =>
+        attempt((): void => {
+          throw thrown
+        })
+    })
+  }).pipe(
+    // Keys are measured before they reach the tree.
+    Effect.catchTag("KeyTooLong", Effect.die)
+  )
 
 class Access {
   thrown = Option.none<unknown>()

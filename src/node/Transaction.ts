@@ -56,24 +56,32 @@ const parse = (bytes: Uint8Array): Effect.Effect<unknown, TransactionMalformed> 
     }
   })
 
+/** Arrays and objects within one another, at most. Schemas recurse, and so would overflow the stack. */
+export const nestingMax = 128
+
 /**
  * JSON can spell what it cannot give back: text without UTF-8 (`"\ud800"`) and numbers that are infinite (`1e999`).
  * A machine that stored such a value would break on it later, and one hostile transaction could stop every node.
- * Iterative, because nesting is the sender's choice.
  */
 const refusal = (json: unknown): string | undefined => {
-  const pending = [json]
-  while (pending.length > 0) {
-    const value = pending.pop()
-    if (typeof value === "string") {
-      if (loneSurrogate.test(value)) return "text with a lone surrogate"
-    } else if (typeof value === "number") {
-      if (!Number.isFinite(value)) return "a number too large"
-    } else if (Array.isArray(value)) {
-      for (const item of value) pending.push(item)
-    } else if (typeof value === "object" && value !== null) {
-      for (const [name, item] of Object.entries(value)) pending.push(name, item)
+  let level = [json]
+  for (let depth = 0; level.length > 0; depth++) {
+    const below: Array<unknown> = []
+    for (const value of level) {
+      if (typeof value === "string") {
+        if (loneSurrogate.test(value)) return "text with a lone surrogate"
+      } else if (typeof value === "number") {
+        if (!Number.isFinite(value)) return "a number too large"
+      } else if (typeof value !== "object" || value === null) {
+      } else if (depth === nestingMax) {
+        return `more than ${nestingMax} arrays and objects within one another`
+      } else if (Array.isArray(value)) {
+        for (const item of value) below.push(item)
+      } else {
+        for (const [name, item] of Object.entries(value)) below.push(name, item)
+      }
     }
+    level = below
   }
   return undefined
 }

@@ -1,12 +1,14 @@
-import { Context, type Effect, type Option, type Scope, type Stream } from "effect"
-import type { KeyTooLong } from "../mkvs/MkvsError.ts"
+import { Context, Effect, Layer, Option, type Scope, type Stream } from "effect"
+import type { KeyTooLong, ProofVerificationFailed } from "../mkvs/MkvsError.ts"
 import type { Root } from "../mkvs/Root.ts"
 import type { Reader, Writer } from "../mkvs/Tree.ts"
 import type { TreeNode } from "../mkvs/TreeNode.ts"
 import type { WriteLog, WriteLogEntry } from "../mkvs/WriteLog.ts"
+import { type MakeOptions, makeDatabase, makeOverlayDatabase, type OpenRefused } from "./makeDatabase.ts"
+import { makeMemoryPageStore } from "./MemoryPageStore.ts"
 import type * as Errors from "./NodeDatabaseError.ts"
 import type { Change, RangeOptions } from "./PageStore.ts"
-import type { StoreFailed } from "./StoreError.ts"
+import type { DatabaseHeld, StoreFailed } from "./StoreError.ts"
 
 /** One root, readable as it is. Its version is not pruned while it is in use. */
 export interface Snapshot extends Reader {
@@ -57,9 +59,7 @@ export interface Part {
 
 export interface Multipart {
   readonly version: bigint
-  /** Indexes of the parts applied so far, ascending. */
-  readonly done: ReadonlyArray<number>
-  /** What the caller gave to `start`; opaque here. */
+  /** What the caller gave to `start` or `setTag`; opaque here. */
   readonly tag: Uint8Array
 }
 
@@ -70,10 +70,44 @@ export interface Multipart {
  * (the first may have any number), and pruned from the earliest on. Everything finalised is immutable. A root is read
  * under a pin; nothing is read outside one.
  */
-export class NodeDatabase extends Context.Tag("effect-cairn/NodeDatabase")<
-  NodeDatabase,
-  NodeDatabase.Service
->() {}
+export class NodeDatabase extends Context.Tag("effect-cairn/NodeDatabase")<NodeDatabase, NodeDatabase.Service>() {
+  /** In memory: the same behaviour, gone with the scope. For tests and small states. */
+  static readonly layerMemory = (options?: MakeOptions): Layer.Layer<NodeDatabase, OpenRefused> =>
+    Layer.effect(
+      NodeDatabase,
+      Effect.suspend(() => {
+        const store = makeMemoryPageStore()
+        return makeDatabase({ store, path: Option.none(), pinStore: Effect.succeed(store), owner: "memory" }, options)
+      })
+    )
+
+  /**
+   * In LMDB, the embedded default: durable, one writing process, any number of readers (`readOnly`). The native
+   * module is loaded when the layer is built, not before.
+   */
+  static readonly layerLmdb = (options: LmdbOptions): Layer.Layer<NodeDatabase, OpenRefused | DatabaseHeld> =>
+    Layer.scoped(
+      NodeDatabase,
+      Effect.flatMap(
+        Effect.promise(() => import("./LmdbDatabase.ts")),
+        ({ makeLmdbDatabase }) => makeLmdbDatabase(options)
+      )
+    )
+
+  /** On the database given to it: reads fall through, changes stay in memory and go with the scope. */
+  static readonly layerOverlay: Layer.Layer<NodeDatabase, OpenRefused, NodeDatabase> = Layer.scoped(
+    NodeDatabase,
+    Effect.flatMap(NodeDatabase, makeOverlayDatabase)
+  )
+}
+
+/** Where and how an LMDB database is opened. */
+export interface LmdbOptions extends MakeOptions {
+  /** Created where absent, unless read-only. */
+  readonly directory: string
+  /** Reads only, beside any other process. Default false. */
+  readonly readOnly?: boolean | undefined
+}
 
 export declare namespace NodeDatabase {
   interface Service {
@@ -140,28 +174,33 @@ export declare namespace NodeDatabase {
       version: bigint
     ) => Effect.Effect<void, Errors.VersionNotFound | Errors.WriteFailure, Scope.Scope>
 
-    /** Inserting a root from parts, in any order; each part is durable when `put` returns. */
+    /**
+     * Inserting the roots of a version from parts, in any order. Each part is durable when `put` returns. It ends with
+     * `finalize` of that version, or with `abort`; a crash in between loses nothing.
+     */
     readonly multipart: {
       /** The insert in progress, also one left by an earlier process. */
       readonly current: Effect.Effect<Option.Option<Multipart>, ReadFailure>
+      /** `version` must be the first one, or come directly after the latest. */
       readonly start: (
         version: bigint,
         tag: Uint8Array
       ) => Effect.Effect<
         void,
-        | Errors.MultipartInProgress
-        | Errors.AlreadyFinalized
-        | Errors.VersionWentBackwards
-        | Errors.WriteFailure
+        Errors.MultipartInProgress | Errors.AlreadyFinalized | Errors.NotFinalized | Errors.WriteFailure
       >
-      /** Verifies the part against its root and stores it. A refused part changes nothing. A part applied before is a no-op. */
+      /** Replaces the tag: what the caller notes about how far it is. */
+      readonly setTag: (tag: Uint8Array) => Effect.Effect<void, Errors.WrongMultipartVersion | Errors.WriteFailure>
+      /** Verifies the part against its root and stores it. A refused part changes nothing; one applied before is a no-op. */
       readonly put: (part: Part) => Effect.Effect<void, PartRefused | Errors.WriteFailure>
-      /** Whether every reference below the root is resolved. */
+      /** Indexes of the parts of this root applied so far, ascending. */
+      readonly done: (root: Root) => Effect.Effect<ReadonlyArray<number>, ReadFailure>
+      /** What is still unresolved below the root; `None` when it is complete. */
       readonly missing: (
         root: Root
       ) => Effect.Effect<
         Option.Option<Errors.MultipartIncomplete>,
-        Errors.WrongMultipartVersion | ReadFailure
+        Errors.WrongMultipartVersion | ProofVerificationFailed | ReadFailure
       >
       /** Removes everything inserted since `start`; no error where nothing is in progress. */
       readonly abort: Effect.Effect<void, Errors.WriteFailure>
@@ -207,6 +246,7 @@ export declare namespace NodeDatabase {
     | RootUnavailable
     | Errors.WrongMultipartVersion
     | Errors.MultipartIncomplete
+    | ProofVerificationFailed
   type PruneRefused =
     | Errors.NotFinalized
     | Errors.NotEarliest
@@ -216,5 +256,5 @@ export declare namespace NodeDatabase {
   type PartRefused =
     | Errors.WrongMultipartVersion
     | Errors.BadNamespace
-    | import("../mkvs/MkvsError.ts").ProofVerificationFailed
+    | ProofVerificationFailed
 }

@@ -45,6 +45,11 @@ export class StoredPages implements PageSource {
     if (!this.cache.has(id) && !this.pending.has(id)) this.cache.set(id, content.slice())
   }
 
+  /** A copy of the page as it is on the medium now (or awaits writing), past the cache. */
+  fresh(id: number): Uint8Array {
+    return this.pending.has(id) ? this.view(id) : this.read(id).slice()
+  }
+
   private read(id: number): Uint8Array {
     const record = this.store.get(pagesTable, writeKey(this.key, id))
     if (record === undefined) throw new DatabaseDamaged({ record: `page ${id}`, reason: "it is missing" })
@@ -110,12 +115,18 @@ export class PageCollector implements PageSink {
   readonly gone: Array<number> = []
   /** Bytes of records that await writing. */
   bytes = 0
+  /** The first id given out, and the next one. */
+  readonly first: number
+  next: number
 
   constructor(
     private readonly pages: StoredPages,
     private readonly kernel: Kernel,
-    public next: number
-  ) {}
+    first: number
+  ) {
+    this.first = first
+    this.next = first
+  }
 
   write(memory: Uint8Array, at: number, end: number): number {
     const id = this.next++

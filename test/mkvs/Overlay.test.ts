@@ -150,7 +150,7 @@ describe("Overlay", () => {
   it("equals the model at any depth, through commits and drops", () => {
     const step = FastCheck.record({
       list: changes(8),
-      then: FastCheck.constantFrom("open", "open", "commit", "drop", "stay"),
+      outcome: FastCheck.constantFrom("open", "open", "commit", "drop", "stay"),
       options: iterateOptions,
       key: collidingKey
     })
@@ -164,17 +164,17 @@ describe("Overlay", () => {
         const models = [bottom]
         const overlays: Array<Overlay<Writer>> = []
         const top = (): Writer => overlays.at(-1) ?? base
-        for (const { key, list, options, then } of steps) {
-          if (then === "open" || overlays.length === 0) {
+        for (const { key, list, options, outcome } of steps) {
+          if (outcome === "open" || overlays.length === 0) {
             overlays.push(new Overlay(top()))
             models.push(models.at(-1)!.copy())
           }
           apply(top(), list)
           apply(models.at(-1)!, list)
-          if (then === "commit") {
+          if (outcome === "commit") {
             overlays.pop()!.commit()
             models.splice(-2, 1)
-          } else if (then === "drop") {
+          } else if (outcome === "drop") {
             overlays.pop()!.drop()
             models.pop()
           }

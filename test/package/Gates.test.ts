@@ -46,8 +46,9 @@ describe("imports", () => {
       "src/mkvs/index.ts": 'export { makeKernel } from "./kernel/index.ts"\n',
       "src/mkvs/hasher/NodeHasher.ts": 'import "node:crypto"\n',
       "src/mkvs/hasher/WasmHasher.ts": 'import "../kernel/WasmKernel.ts"\n',
-      "src/mkvs/paged/Merge.ts": 'import "../kernel/memory.ts"\n',
+      "src/mkvs/paged/Merge.ts": 'import "../kernel/memory.ts"\nimport "./Page.ts"\n',
       "src/mkvs/kernel/assembly/index.ts": 'export { hash } from "./hash"\n',
+      "src/storage/Batches.ts": 'import "../mkvs/paged/Merge.ts"\n',
       "src/storage/LmdbPageStore.ts": 'import "lmdb"\nimport type { Tree } from "../mkvs/Tree.ts"\n',
       "src/cli/bin.ts": 'import "node:process"\nimport "../node/Node.ts"\n',
       "examples/one/src/index.ts": 'import "effect-cairn/node"\nimport "./other.ts"\n'
@@ -61,7 +62,7 @@ describe("imports", () => {
       "src/mkvs/Tree.ts": 'import type { A } from "../storage/PageStore.ts"\n',
       "src/mkvs/hasher/WasmHasher.ts": 'import { readFileSync } from "node:fs"\nimport "crypto"\n',
       "src/mkvs/Overlay.ts": 'import "./kernel/WasmKernel.ts"\nimport "./Tree"\n',
-      "src/storage/NodeDatabase.ts": 'export const a = 1\nexport * from "../mkvs/paged/Page.ts"\n',
+      "src/checkpoint/Chunker.ts": 'export const a = 1\nexport * from "../mkvs/paged/Merge.ts"\n',
       "src/storage/Versions.ts": 'export const b: import("../node/Node.ts").A = 1\n',
       "src/checkpoint/Creator.ts": 'export const c = () => import("lmdb")\n',
       "src/node/Node.ts": 'import "../../test/node/NodeSuite.ts"\nimport "../index.ts"\n',
@@ -73,6 +74,7 @@ describe("imports", () => {
     expect(status).toBe(1)
     expect(lines.sort()).toEqual([
       'examples/one/src/index.ts:1: "../../../src/node/Node.ts" lies outside the example: import effect-cairn',
+      'src/checkpoint/Chunker.ts:2: "../mkvs/paged/Merge.ts" is internal to src/mkvs/paged: enter by index.ts or PagedTree.ts',
       'src/checkpoint/Creator.ts:1: "lmdb" loads native code: only src/storage/LmdbPageStore.ts may import it',
       'src/elsewhere/New.ts:1: "../mkvs/Tree.ts" is imported by src/elsewhere, which no rule here knows: add one',
       'src/http/Server.ts:1: "../cli/Cli.ts" is not below src/http',
@@ -84,7 +86,6 @@ describe("imports", () => {
       'src/mkvs/hasher/WasmHasher.ts:2: "crypto" is a Node built-in: src/mkvs runs anywhere',
       'src/node/Node.ts:1: "../../test/node/NodeSuite.ts" lies outside src',
       'src/node/Node.ts:2: "../index.ts" is a top file: import from the folder itself',
-      'src/storage/NodeDatabase.ts:2: "../mkvs/paged/Page.ts" is internal to src/mkvs/paged: enter by index.ts or Kernel.ts',
       'src/storage/Versions.ts:1: "../node/Node.ts" is not below src/storage'
     ])
   })
@@ -150,5 +151,20 @@ describe("Effect diagnostics", () => {
     const { lines, status } = run(bin(name), ...args, "--format", "text")
     expect(status).toBe(1)
     expect(lines.join("\n")).toMatch(/Floating\.ts.*4.*floatingEffect/)
+  })
+})
+
+describe("the closing line of .ci/run", () => {
+  it("sums the reports, and counts a file that breaks before its first test", () => {
+    const broken = { status: "failed", assertionResults: [] }
+    const whole = { status: "failed", assertionResults: [{ status: "failed" }] }
+    plant({
+      "reports/unit.json": JSON.stringify({ numPassedTests: 7, numFailedTests: 1, testResults: [whole] }),
+      "reports/long.json": JSON.stringify({ numPassedTests: 2, numFailedTests: 0, testResults: [broken] })
+    })
+    expect(run(process.execPath, path.join(root, ".ci/count.mjs"), path.join(project, "reports"))).toEqual({
+      status: 0,
+      lines: ["9 passed, 2 failed"]
+    })
   })
 })

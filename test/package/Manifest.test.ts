@@ -6,6 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 
 interface Manifest {
   readonly version: string
+  readonly scripts: Record<string, string>
   readonly exports: Record<string, string | { readonly types: string; readonly default: string }>
   readonly dependencies: Record<string, string>
   readonly peerDependencies: Record<string, string>
@@ -70,5 +71,31 @@ describe("CHANGELOG.md", () => {
     expect(read("CHANGELOG.md")).toMatch(
       new RegExp(`^## \\[${manifest.version.replaceAll(".", "\\.")}\\]`, "m")
     )
+  })
+})
+
+describe("CONTRIBUTING.md", () => {
+  const text = read("CONTRIBUTING.md")
+
+  it("names files of src that exist", () => {
+    const rows = text
+      .split("\n")
+      .map((row) => [...row.matchAll(/`([\w./-]+)`/g)].map(([, name = ""]) => name))
+    const named = rows.flatMap((names) => {
+      const folder = path.dirname(names.find((name) => /^src\/.*\.ts$/.test(name)) ?? "")
+      return names.flatMap((name) =>
+        /^src\//.test(name) ? [name] : /^\w+\.ts$/.test(name) ? [`${folder}/${name}`] : []
+      )
+    })
+    expect(named.length).toBeGreaterThan(30)
+    expect(named.filter((name) => !fs.existsSync(path.join(root, name)))).toEqual([])
+  })
+
+  it("names scripts that package.json has", () => {
+    const named = [...text.matchAll(/npm (?:run )?(start|test|(?<=run )[\w:]+)/g)].map(
+      ([, name = ""]) => name
+    )
+    expect(named.length).toBeGreaterThan(8)
+    expect(named.filter((name) => !(name in manifest.scripts))).toEqual([])
   })
 })

@@ -55,7 +55,8 @@ class PortableKernel implements Kernel {
     right: number,
     out: number
   ): void {
-    if (headLength > headBytesMax) throw new RangeError(`head of ${headLength} bytes: at most ${headBytesMax}`)
+    if (headLength > headBytesMax)
+      throw new RangeError(`head of ${headLength} bytes: at most ${headBytesMax}`)
     const form = new Uint8Array(headLength + 3 * hashBytes)
     form.set(this.#range(head, headLength))
     form.set(this.#range(leaf, hashBytes), headLength)

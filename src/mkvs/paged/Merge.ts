@@ -40,6 +40,7 @@ export class Merge {
   /** Begins on the old tree: the root's page, or 0 for an empty tree. The result goes to the builder's start. */
   start(rootPage: number): void {
     this.builder.reset()
+    if (this.changes.count === 0) return
     const frame = this.push(0, 0, this.changes.count)
     if (rootPage === 0) frame.old = undefined
     else this.load(frame, rootPage)

@@ -96,11 +96,9 @@ export class PagedTree implements Tree {
   commit(): Committed {
     const changes = new SlabChanges(this.pending)
     const merge = new Merge(this.builder, this.pages, this.pages, changes)
-    if (changes.count > 0) {
-      merge.start(this.rootPage)
-      while (!merge.run(4096)) {}
-      if (merge.different) this.adopt()
-    }
+    merge.start(this.rootPage)
+    while (!merge.run(4096)) {}
+    if (merge.different) this.adopt()
     const writeLog = effectiveChanges(changes, merge.effective)
     this.pages.sweep()
     this.pending = new SlabMap()

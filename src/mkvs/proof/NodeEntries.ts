@@ -56,7 +56,9 @@ const boundsOf = ({ lower, upper, reverse }: KeyRange): Bounds => ({
 /** The zeros at the end of the last byte decide nothing, because a key that has one of its bits has the whole byte. */
 const decidingBits = (bound: Uint8Array): number => {
   const last = bound.at(-1)
-  return last === undefined ? 0 : 8 * bound.length - Math.min(7, 31 - Math.clz32(last & -last))
+  if (last === undefined) return 0
+  const zeros = last === 0 ? 7 : 31 - Math.clz32(last & -last)
+  return 8 * bound.length - zeros
 }
 
 /**

@@ -48,9 +48,11 @@ export const encodeProof = (proof: Proof): Uint8Array => {
 
 /**
  * Reads what `encodeProof` writes, and nothing else: `MalformedCbor` for other bytes and for more than `limits` allow.
- * Says nothing about the proof's truth. The entries are views of `bytes`.
+ * Says nothing about the proof's truth. The entries are views of `input`.
  */
-export const decodeProof = (bytes: Uint8Array, limits: ProofLimits = {}): Proof => {
+export const decodeProof = (input: Uint8Array, limits: ProofLimits = {}): Proof => {
+  // Views of a Buffer would be Buffers.
+  const bytes = new Uint8Array(input.buffer, input.byteOffset, input.length)
   const bytesMax = limits.bytesMax ?? defaultProofLimits.bytesMax
   if (bytes.length > bytesMax) refuse(`${bytes.length} bytes: at most ${bytesMax} are allowed`)
   const version = hasAt(bytes, 0, headV0) ? 0 : hasAt(bytes, 0, headV1) ? 1 : refuse(headReason)

@@ -17,9 +17,9 @@ export interface VerifyOptions extends ProofLimits {
 /**
  * The part of the tree `trustedRoot` that the proof shows. It shares no memory with the proof.
  *
- * Proved is: the nodes shown are nodes of the tree with that hash. Where `trustedRoot` comes from a tree that follows
- * the rules (`spec/mkvs.md`), the answers of the result are those of the tree itself; a root from a source that makes
- * up nodes is beyond what a proof can tell.
+ * Proved is: the nodes shown are nodes of the tree with that hash. Where the root is that of a tree made by the rules,
+ * the answers of the result are those of that tree. A root of made-up nodes (labels that contradict keys, say) is not
+ * told apart: it is for the caller to trust the right one.
  *
  * Throws `ProofVerificationFailed` for anything else: another root, entries missing or left over, malformed ones, more
  * than the limits allow. Iterative; time and memory are bounded by the size of the proof.
@@ -48,7 +48,8 @@ export class ProofVerification {
     // A copy: what is verified must not change afterwards, whoever else holds the entries.
     const bytes = frameEntries(proof.entries)
     this.trustedRoot = copy(trustedRoot)
-    this.position = options.position
+    const { position } = options
+    this.position = position && { path: copy(position.path), bits: position.bits }
     this.builder = new SubtreeBuilder(bytes, proof.version, hasher)
     this.scanner = new ProofScanner(bytes, proof.version, this.builder)
   }
@@ -82,6 +83,9 @@ class SubtreeBuilder implements ProofVisitor {
   private readonly places: Array<ProvedChild> = []
   /** Start and end of the head of each open node. */
   private readonly heads: Array<number> = []
+  /** Hashes of nodes, one after the other; a new array each time one is full. */
+  private hashes = new Uint8Array(16 * hashBytes)
+  private hashesEnd = 0
 
   constructor(bytes: Uint8Array, version: Proof["version"], hasher: Hasher) {
     this.bytes = bytes
@@ -100,11 +104,12 @@ class SubtreeBuilder implements ProofVisitor {
   }
 
   leaf(at: number, end: number): void {
-    this.places.push(new ProvedLeaf(this.bytes, at, end, this.hasher.leaf(this.bytes, at, end)))
+    const hashAt = this.keep(this.hasher.leaf(this.bytes, at, end))
+    this.places.push(new ProvedLeaf(this.bytes, at, end, this.hashes, hashAt))
   }
 
   hash(at: number): void {
-    this.places.push(new LeftOut(this.bytes.subarray(at, at + hashBytes)))
+    this.places.push(new LeftOut(this.bytes, at))
   }
 
   empty(): void {
@@ -121,9 +126,24 @@ class SubtreeBuilder implements ProofVisitor {
     const headEnd = heads.pop()!
     const head = heads.pop()!
     const hash = this.hasher.internal(bytes, head, headEnd, leaf?.hash, left?.hash, right?.hash)
-    places.push(new ProvedInternal(bytes, head, headEnd, hash, { leaf, left, right }))
+    const hashAt = this.keep(hash)
+    places.push(new ProvedInternal(bytes, head, headEnd, this.hashes, hashAt, { leaf, left, right }))
+  }
+
+  /** Puts a hash into `hashes` and returns its place there. Nodes keep the array that held it, so it is not moved. */
+  private keep(hash: Uint8Array): number {
+    if (this.hashesEnd === this.hashes.length) {
+      this.hashes = new Uint8Array(Math.min(2 * this.hashes.length, hashesBytesMax))
+      this.hashesEnd = 0
+    }
+    const at = this.hashesEnd
+    this.hashes.set(hash, at)
+    this.hashesEnd += hashBytes
+    return at
   }
 }
+
+const hashesBytesMax = 2048 * hashBytes
 
 /** What can be refused before any memory is taken. */
 const checkHead = (proof: Proof, trustedRoot: Uint8Array, limits: ProofLimits): void => {

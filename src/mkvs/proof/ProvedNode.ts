@@ -1,8 +1,12 @@
+import { hashBytes } from "../Hasher.ts"
 import { NotCovered } from "../MkvsError.ts"
 import { tag } from "../Node.ts"
 import type { InternalNode, LeafNode, TreeNode } from "../TreeNode.ts"
 
-/** Nodes of a proved subtree: views of the bytes that were verified, so a node costs a small object and its hash. */
+/**
+ * Nodes of a proved subtree. They keep positions in the verified bytes and make views when asked: a proof may hold a
+ * million nodes, and a byte array for each hash, key and value would take most of the memory.
+ */
 export type ProvedNode = ProvedLeaf | ProvedInternal
 
 /** What fills a place of a proved subtree; `undefined` where the place is empty. */
@@ -10,10 +14,17 @@ export type ProvedChild = ProvedNode | LeftOut | undefined
 
 /** A node of which the proof tells the hash only. */
 export class LeftOut {
-  readonly hash: Uint8Array
+  private readonly bytes: Uint8Array
+  private readonly at: number
 
-  constructor(hash: Uint8Array) {
-    this.hash = hash
+  /** Its hash lies in `bytes` at `at`. */
+  constructor(bytes: Uint8Array, at: number) {
+    this.bytes = bytes
+    this.at = at
+  }
+
+  get hash(): Uint8Array {
+    return hashIn(this.bytes, this.at)
   }
 }
 
@@ -25,17 +36,23 @@ export const covered = <A extends TreeNode>(child: A | LeftOut | undefined): A |
 
 export class ProvedLeaf implements LeafNode {
   readonly isLeaf = true
-  readonly hash: Uint8Array
   private readonly bytes: Uint8Array
   private readonly at: number
   private readonly end: number
+  private readonly hashes: Uint8Array
+  private readonly hashAt: number
 
-  /** Its storage form is `bytes[at, end)`. */
-  constructor(bytes: Uint8Array, at: number, end: number, hash: Uint8Array) {
+  /** Its storage form is `bytes[at, end)`; its hash lies in `hashes` at `hashAt`. */
+  constructor(bytes: Uint8Array, at: number, end: number, hashes: Uint8Array, hashAt: number) {
     this.bytes = bytes
     this.at = at
     this.end = end
-    this.hash = hash
+    this.hashes = hashes
+    this.hashAt = hashAt
+  }
+
+  get hash(): Uint8Array {
+    return hashIn(this.hashes, this.hashAt)
   }
 
   get key(): Uint8Array {
@@ -61,20 +78,22 @@ export class ProvedLeaf implements LeafNode {
 
 export class ProvedInternal implements InternalNode {
   readonly isLeaf = false
-  readonly hash: Uint8Array
   private readonly bytes: Uint8Array
   private readonly head: number
   private readonly headEnd: number
+  private readonly hashes: Uint8Array
+  private readonly hashAt: number
   private readonly leafChild: ProvedLeaf | LeftOut | undefined
   private readonly leftChild: ProvedChild
   private readonly rightChild: ProvedChild
 
-  /** Tag, length of the label and label are `bytes[head, headEnd)`. */
+  /** Tag, length of the label and label are `bytes[head, headEnd)`; its hash lies in `hashes` at `hashAt`. */
   constructor(
     bytes: Uint8Array,
     head: number,
     headEnd: number,
-    hash: Uint8Array,
+    hashes: Uint8Array,
+    hashAt: number,
     children: {
       readonly leaf: ProvedLeaf | LeftOut | undefined
       readonly left: ProvedChild
@@ -84,10 +103,15 @@ export class ProvedInternal implements InternalNode {
     this.bytes = bytes
     this.head = head
     this.headEnd = headEnd
-    this.hash = hash
+    this.hashes = hashes
+    this.hashAt = hashAt
     this.leafChild = children.leaf
     this.leftChild = children.left
     this.rightChild = children.right
+  }
+
+  get hash(): Uint8Array {
+    return hashIn(this.hashes, this.hashAt)
   }
 
   get labelBits(): number {
@@ -156,3 +180,5 @@ const copyInto = (out: Uint8Array, at: number, bytes: Uint8Array): number => {
   out.set(bytes, at)
   return at + bytes.length
 }
+
+const hashIn = (bytes: Uint8Array, at: number): Uint8Array => bytes.subarray(at, at + hashBytes)

@@ -1,5 +1,5 @@
 import { commonBits, getBit } from "../Bits.ts"
-import { copy } from "../Bytes.ts"
+import { empty } from "../Bytes.ts"
 import { keyRange } from "../KeyRange.ts"
 import { lookup } from "../Lookup.ts"
 import { NotCovered } from "../MkvsError.ts"
@@ -26,16 +26,13 @@ export class ProvedTree {
   /** The trusted root: the hash of `top`, or the empty hash. */
   readonly rootHash: Uint8Array
   private readonly topChild: ProvedChild
-  private readonly position: Position
+  /** `undefined`: the top of the tree. */
+  private readonly position: Position | undefined
 
-  constructor(
-    top: ProvedChild,
-    rootHash: Uint8Array,
-    position: Position = { path: new Uint8Array(0), bits: 0 }
-  ) {
+  constructor(top: ProvedChild, rootHash: Uint8Array, position?: Position) {
     this.topChild = top
     this.rootHash = rootHash
-    this.position = { path: copy(position.path), bits: position.bits }
+    this.position = position
   }
 
   /** The node the proof starts at; `undefined` for an empty tree. Throws `NotCovered` where the proof shows nothing. */
@@ -47,7 +44,7 @@ export class ProvedTree {
   get(key: Uint8Array): ProvedAnswer {
     if (!this.leadsHere(key)) return { status: "notCovered" }
     try {
-      const leaf = lookup(this.top, key, this.position.bits)
+      const leaf = lookup(this.top, key, this.position?.bits)
       return leaf === undefined ? { status: "absent" } : { status: "present", value: leaf.value }
     } catch (error) {
       if (error instanceof NotCovered) return { status: "notCovered" }
@@ -60,7 +57,8 @@ export class ProvedTree {
    * tell, so what was yielded before is complete up to there. Of a proof by position: entries below the position.
    */
   iterate(options?: IterateOptions): IterableIterator<Entry> {
-    return nodeEntries(() => this.top, keyRange(options), this.position.path, this.position.bits)
+    const { path, bits } = this.position ?? { path: empty, bits: 0 }
+    return nodeEntries(() => this.top, keyRange(options), path, bits)
   }
 
   /** Keys and values of all leaves that the proof shows, in key order. */
@@ -77,13 +75,17 @@ export class ProvedTree {
 
   /** True where a look-up of `key` from the top of the whole tree comes past the position. */
   private leadsHere(key: Uint8Array): boolean {
+    if (this.position === undefined || this.topChild instanceof LeftOut) return true
     const { path, bits } = this.position
-    if (bits === 0 || this.topChild instanceof LeftOut) return true
-    if (8 * key.length < bits || commonBits(key, 0, 0, path, 0, 0, bits) < bits) return false
     const { top } = this
-    if (top === undefined) return false
-    const [source, at] = top.isLeaf ? [top.key, bits] : [top.label, 0]
-    const ends = 8 * source.length === at
-    return 8 * key.length === bits ? ends : !ends && getBit(source, at) === getBit(key, bits)
+    if (top === undefined || 8 * key.length < bits || commonBits(key, 0, 0, path, 0, 0, bits) < bits)
+      return false
+    // The bit that follows decides between the parent's children; where there is none, it is the parent's leaf.
+    if (top.isLeaf) {
+      const ends = 8 * top.key.length === bits
+      return 8 * key.length === bits ? ends : !ends && getBit(top.key, bits) === getBit(key, bits)
+    }
+    // Only the top of a tree can have an empty label.
+    return top.labelBits === 0 || (8 * key.length > bits && getBit(top.label, 0) === getBit(key, bits))
   }
 }

@@ -3,9 +3,11 @@ import * as Bytes from "../Bytes.ts"
 import type { Hasher } from "../Hasher.ts"
 import type { KeyRange } from "../KeyRange.ts"
 import { inRange, keyRange } from "../KeyRange.ts"
+import { lookup } from "../Lookup.ts"
 import { KeyTooLong } from "../MkvsError.ts"
 import { emptyHash } from "../Node.ts"
 import type { Committed, Entry, IterateOptions, Tree } from "../Tree.ts"
+import type { LeafNode } from "../TreeNode.ts"
 import type { WriteLogEntry } from "../WriteLog.ts"
 import { ReferenceInternal, ReferenceLeaf, type ReferenceNode } from "./ReferenceNode.ts"
 
@@ -43,11 +45,11 @@ export class ReferenceTree implements Tree {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return find(this.#pending, key)?.value
+    return lookup(this.#pending, key)?.value
   }
 
   has(key: Uint8Array): boolean {
-    return find(this.#pending, key) !== undefined
+    return lookup(this.#pending, key) !== undefined
   }
 
   /** Shows the tree of the moment of the call: later changes are not seen. */
@@ -71,8 +73,8 @@ export class ReferenceTree implements Tree {
     const writeLog: Array<WriteLogEntry> = []
     let keysDelta = 0
     for (const key of [...this.#touched.values()].sort(Bytes.compare)) {
-      const before = find(this.#committed, key)
-      const after = find(this.#pending, key)
+      const before = lookup(this.#committed, key)
+      const after = lookup(this.#pending, key)
       keysDelta += Number(after !== undefined) - Number(before !== undefined)
       if (!sameValue(before, after)) writeLog.push({ key, value: after?.value })
     }
@@ -87,18 +89,6 @@ type Place = "leaf" | "left" | "right"
 /** Where the key goes below a node whose path has `end` bits: it ends there, or continues with its next bit. */
 const placeOf = (key: Uint8Array, end: number): Place =>
   8 * key.length === end ? "leaf" : Bits.getBit(key, end) === 0 ? "left" : "right"
-
-const find = (root: Root, key: Uint8Array): ReferenceLeaf | undefined => {
-  let node = root
-  let end = 0
-  while (node !== undefined && !node.isLeaf) {
-    end += node.labelBits
-    if (8 * key.length < end) return undefined
-    node = node[placeOf(key, end)]
-  }
-  // The labels on the way were not compared: the leaf carries its full key.
-  return node !== undefined && Bytes.equal(node.key, key) ? node : undefined
-}
 
 const insert = (hasher: Hasher, node: Root, depth: number, leaf: ReferenceLeaf): ReferenceNode => {
   if (node === undefined) return leaf
@@ -117,8 +107,8 @@ const insert = (hasher: Hasher, node: Root, depth: number, leaf: ReferenceLeaf):
 }
 
 /**
- * Puts a new internal node where the old one's bits (those of `path` from `from` on) and the key part. Its label are
- * the bits they share; the old node and the new leaf become its children.
+ * Puts a new internal node where the old one's bits (those of `path` from `from` on) and the key part. Its label is
+ * what they share; the old node and the new leaf become its children.
  */
 const split = (
   hasher: Hasher,
@@ -189,5 +179,5 @@ const isOutside = (range: KeyRange, path: Uint8Array, bits: number): boolean =>
 const comparePath = (path: Uint8Array, bits: number, key: Uint8Array): number =>
   Bits.compareBits(path, bits, key, Math.min(bits, 8 * key.length))
 
-const sameValue = (a: ReferenceLeaf | undefined, b: ReferenceLeaf | undefined): boolean =>
+const sameValue = (a: LeafNode | undefined, b: LeafNode | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && Bytes.equal(a.value, b.value))

@@ -49,7 +49,7 @@ interface Work {
   readonly source: KeySource
   readonly order: Int32Array
   readonly packed: Float64Array
-  /** The doubles as pairs of words: low, high. */
+  /** The doubles as pairs of words, low then high: typed arrays are little-endian wherever this runs. */
   readonly words: Uint32Array
   /** Room for the order before a run is sorted. */
   readonly before: Int32Array

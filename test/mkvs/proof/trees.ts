@@ -40,22 +40,20 @@ export const someTree: fc.Arbitrary<ReferenceTree> = fc
   .map(treeOf)
 
 /**
- * A tree of `levels` internal nodes above one another, as crafted keys bring it about: key i has bit i set and no
- * other. Made bottom-up, because the plain tree's own insert would overflow the stack.
+ * A tree of `levels` internal nodes above one another, as crafted keys bring it about: each key has one bit set, one
+ * further down than that of the key before; the first bit is set in none. Made bottom-up, because the plain tree's own
+ * insert would overflow the stack.
  */
 export const deepTree = (
   levels: number
 ): { readonly top: ReferenceNode; readonly deepestKey: Uint8Array } => {
   const deepestKey = new Uint8Array(Math.floor(levels / 8) + 1)
   let top: ReferenceNode = new ReferenceLeaf(nodeHasher, deepestKey, Uint8Array.of(1))
-  for (let level = levels - 1; level >= 0; level--) {
-    const key = new Uint8Array(Math.floor(level / 8) + 1)
-    key[key.length - 1] = 0x80 >>> (level % 8)
+  for (let bit = levels; bit > 0; bit--) {
+    const key = new Uint8Array(Math.floor(bit / 8) + 1)
+    key[key.length - 1] = 0x80 >>> (bit % 8)
     const right = new ReferenceLeaf(nodeHasher, key, Uint8Array.of(2))
-    top = new ReferenceInternal(nodeHasher, new Uint8Array(level === 0 ? 0 : 1), level === 0 ? 0 : 1, {
-      left: top,
-      right
-    })
+    top = new ReferenceInternal(nodeHasher, new Uint8Array(1), 1, { left: top, right })
     // Asked for now, the hash is kept, and no later question recurses.
     top.hash.at(0)
   }

@@ -102,7 +102,9 @@ describe("answers named in the vectors", () => {
         treeOfVector(vector.profile, vector.n).root,
         verifyProof(decodeProof(vector.proof.cbor), vector.root, nodeHasher).top
       ]) {
-        const found = new ProvingIterator(new ProofBuilder(top)).seek(vector.key)
+        const found = new ProvingIterator(new ProofBuilder(top, { version: vector.proofVersion })).seek(
+          vector.key
+        )
         expect(found === undefined ? null : toHex(found.key)).toBe(expected)
       }
     }

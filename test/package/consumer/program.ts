@@ -2,7 +2,7 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { Effect, type Layer } from "effect"
-import { Bytes, Hashers, Kernel, ProofBuilder, ProofVerifier, Root } from "effect-cairn/mkvs"
+import { Bytes, Hashers, Kernel, ProofVerifier, Prover, Root } from "effect-cairn/mkvs"
 import { NodeDatabase } from "effect-cairn/storage"
 
 /**
@@ -25,7 +25,7 @@ const prove = (key: Uint8Array) =>
     const database = yield* NodeDatabase.NodeDatabase
     const [root] = yield* database.rootsForVersion(1n)
     if (root === undefined) return yield* Effect.dieMessage("version 1 has no root")
-    const proof = yield* database.read(root, ({ top }) => ProofBuilder.proveGet(top, key))
+    const proof = yield* database.read(root, ({ top }) => Prover.proveGet(top, key))
     const answer = ProofVerifier.verifyProof(proof, root.hash, Hashers.defaultHasher()).get(key)
     return { root: Bytes.toHex(root.hash), answer }
   })

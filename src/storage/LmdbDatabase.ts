@@ -1,0 +1,20 @@
+import { hostname } from "node:os"
+import { Effect, Option, type Scope } from "effect"
+import * as LmdbPageStore from "./LmdbPageStore.ts"
+import { makeDatabase, type OpenRefused } from "./makeDatabase.ts"
+import type { LmdbOptions, NodeDatabase } from "./NodeDatabase.ts"
+import type { DatabaseHeld } from "./StoreError.ts"
+import * as WriterLock from "./WriterLock.ts"
+
+/** A node database in an LMDB environment; closed with the scope. */
+export const makeLmdbDatabase = (
+  options: LmdbOptions
+): Effect.Effect<NodeDatabase.Service, OpenRefused | DatabaseHeld, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { directory: path, readOnly = false } = options
+    if (!readOnly) yield* WriterLock.acquire(path)
+    const store = yield* LmdbPageStore.open({ path, readOnly })
+    const pinStore = readOnly ? LmdbPageStore.open({ path }) : Effect.succeed(store)
+    const owner = `process ${process.pid} on ${hostname()}`
+    return yield* makeDatabase({ store, path: Option.some(path), pinStore, owner }, options)
+  })

@@ -1,0 +1,186 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { join } from "node:path"
+
+/**
+ * A look at LMDB's data file before LMDB maps it. LMDB trusts what it maps: a file that has been cut short ends the
+ * process with SIGBUS, and a damaged first page can bring back an older state without a word. Both are found here.
+ *
+ * Layout: lmdb 3.5.6, `dependencies/lmdb/libraries/liblmdb/mdb.c`, data version 2, little-endian. A page begins with
+ * `u64 number ‖ u64 transaction ‖ u16 pad ‖ u16 flags ‖ u16 lower ‖ u16 upper`; pages 0 and 1 hold one meta record
+ * each: `u32 magic ‖ u32 version ‖ u64 address ‖ u64 map size ‖ free tree ‖ main tree ‖ u64 last page ‖ u64
+ * transaction`. A tree is `u32 pad ‖ u16 flags ‖ u16 depth ‖ 4 × u64 counts ‖ u64 root`; the free tree's pad is the
+ * page size. Transaction n writes page n mod 2.
+ */
+
+const pageHeaderBytes = 24
+const metaBytes = 136
+const treeBytes = 48
+const magic = 0xbeefc0de
+const dataVersion = 2
+/** All bits set, as a number. */
+const noPage = 2 ** 64
+/** A node is `u32 value length or page number ‖ u16 flags ‖ u16 key length ‖ key ‖ value`. */
+const nodeHeaderBytes = 8
+const treeNodeFlag = 0x02
+
+interface Tree {
+  readonly root: number
+  /** Levels; the lowest holds the leaves. */
+  readonly depth: number
+}
+
+interface Meta {
+  readonly pageBytes: number
+  readonly free: Tree
+  readonly main: Tree
+  readonly lastPage: number
+  readonly transaction: number
+}
+
+/** `data.mdb` of an LMDB directory. */
+export const dataFile = (directory: string): string => join(directory, "data.mdb")
+
+export const lockFile = (directory: string): string => join(directory, "lock.mdb")
+
+/** Why the file must not be opened, with advice; `undefined` when it may. An empty file may: LMDB fills it. */
+export const whyNotToOpen = (file: string): string | undefined => {
+  const descriptor = openSync(file, "r")
+  try {
+    return new LmdbFile(descriptor).examine()
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+const restore = "restore the directory from a checkpoint or a backup"
+
+class LmdbFile {
+  constructor(private readonly descriptor: number) {}
+
+  examine(): string | undefined {
+    if (!fstatSync(this.descriptor).isFile()) return "data.mdb is not a regular file"
+    if (fstatSync(this.descriptor).size === 0) return undefined
+    // A writer at work may change pages between our reads: then look again. It would not be at work on a bad file.
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const before = this.state()
+      const reason = this.examineOnce()
+      if (reason === undefined || before === this.state()) return reason
+    }
+    return undefined
+  }
+
+  private examineOnce(): string | undefined {
+    const first = this.meta(0, undefined)
+    const second = first && this.meta(1, first.pageBytes)
+    if (first === undefined || second === undefined) {
+      return `data.mdb is no LMDB data file of a known version, or its first pages are damaged: ${restore}`
+    }
+    // The latest is the one with the higher number. One bit could make the older one win, or neither be right.
+    const consistent =
+      (first.transaction === 0 && second.transaction === 0) ||
+      (Math.abs(first.transaction - second.transaction) === 1 && first.transaction % 2 === 0)
+    if (!consistent || !this.isOwnRoot(first) || !this.isOwnRoot(second)) {
+      return `the first pages of data.mdb are damaged: ${restore}`
+    }
+    const latest = first.transaction > second.transaction ? first : second
+    const size = fstatSync(this.descriptor).size
+    if (size < (latest.lastPage + 1) * latest.pageBytes && this.reachesBeyond(latest, size)) {
+      return `data.mdb has only ${size} bytes, pages that are in use are missing (cut short while being copied?): ${restore}`
+    }
+    return undefined
+  }
+
+  private state(): string {
+    const first = this.meta(0, undefined)
+    return JSON.stringify([first, first && this.meta(1, first.pageBytes)])
+  }
+
+  private meta(number: 0 | 1, pageBytes: number | undefined): Meta | undefined {
+    const page = this.read(number * (pageBytes ?? 0), pageHeaderBytes + metaBytes)
+    if (page.length < pageHeaderBytes + metaBytes || readU64(page, 0) !== number) return undefined
+    const meta = page.subarray(pageHeaderBytes)
+    if (meta.readUInt32LE(0) !== magic || meta.readUInt32LE(4) !== dataVersion) return undefined
+    const size = meta.readUInt32LE(24)
+    if (size < 512 || size > 65_536 || (size & (size - 1)) !== 0 || size !== (pageBytes ?? size))
+      return undefined
+    return {
+      pageBytes: size,
+      free: treeAt(meta, 24),
+      main: treeAt(meta, 72),
+      lastPage: readU64(meta, 120),
+      transaction: readU64(meta, 128)
+    }
+  }
+
+  /** Every transaction writes the root of the main tree anew, and marks it with its number. */
+  private isOwnRoot({ main: { root }, pageBytes, transaction, lastPage }: Meta): boolean {
+    if (root === noPage) return transaction === 0
+    if (root > lastPage) return false
+    const page = this.read(root * pageBytes, pageHeaderBytes)
+    return page.length === pageHeaderBytes && readU64(page, 0) === root && readU64(page, 8) === transaction
+  }
+
+  /**
+   * Whether a page in use lies beyond `size`. Pages that were allocated and freed in one transaction are never
+   * written, so that a sound file is often shorter than its number of pages; only the trees tell. Values of several
+   * pages are not looked for: that would mean to read every leaf.
+   */
+  private reachesBeyond({ free, main, pageBytes }: Meta, size: number): boolean {
+    const pages = Math.floor(size / pageBytes)
+    const waiting: Array<Tree & { readonly holdsTrees?: boolean }> = [free, { ...main, holdsTrees: true }]
+    let visits = 0
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { root, depth, holdsTrees = false } = next
+      if (root === noPage) continue
+      // More visits than pages: they lead in a circle.
+      if (root >= pages || visits++ > pages) return true
+      if (depth === 1 && !holdsTrees) continue
+      const page = this.read(root * pageBytes, pageBytes)
+      if (depth > 1) {
+        for (const child of childrenOf(page)) {
+          if (child >= pages) return true
+          if (depth > 2 || holdsTrees) waiting.push({ root: child, depth: depth - 1, holdsTrees })
+        }
+      } else {
+        waiting.push(...treesOf(page))
+      }
+    }
+    return false
+  }
+
+  /** Shorter where the file ends. */
+  private read(from: number, bytes: number): Buffer {
+    const buffer = Buffer.alloc(bytes)
+    return buffer.subarray(0, readSync(this.descriptor, buffer, 0, bytes, from))
+  }
+}
+
+const readU64 = (bytes: Buffer, at: number): number => Number(bytes.readBigUInt64LE(at))
+
+const treeAt = (bytes: Buffer, at: number): Tree => ({
+  root: readU64(bytes, at + 40),
+  depth: bytes.readUInt16LE(at + 6)
+})
+
+/** Where a page's nodes begin; those that a damaged page puts outside it are left out. */
+const nodesOf = (page: Buffer): ReadonlyArray<number> => {
+  const count = page.readUInt16LE(20) >>> 1
+  const nodes: Array<number> = []
+  for (let i = 0, at = pageHeaderBytes; i < count && at + 2 <= page.length; i++, at += 2) {
+    const node = pageHeaderBytes + page.readUInt16LE(at)
+    if (node + nodeHeaderBytes <= page.length) nodes.push(node)
+  }
+  return nodes
+}
+
+/** Page numbers in a branch: 48 bits, in three parts. */
+const childrenOf = (page: Buffer): ReadonlyArray<number> =>
+  nodesOf(page).map((node) => page.readUInt32LE(node) + page.readUInt16LE(node + 4) * 2 ** 32)
+
+/** Records of named tables in a leaf of the main tree. */
+const treesOf = (page: Buffer): ReadonlyArray<Tree> =>
+  nodesOf(page).flatMap((node) => {
+    const value = node + nodeHeaderBytes + page.readUInt16LE(node + 6)
+    const isTree = (page.readUInt16LE(node + 4) & treeNodeFlag) !== 0 && value + treeBytes <= page.length
+    return isTree ? [treeAt(page, value)] : []
+  })
