@@ -45,7 +45,10 @@ const build = Effect.gen(function* () {
   let spent = 0
   for (let from = 0; from < keys; from += 10_000) {
     const to = Math.min(from + 10_000, keys)
-    const entries = Array.from({ length: to - from }, (_, i) => [Workload.keyOf(from + i), Workload.valueOf(from + i)])
+    const entries = Array.from({ length: to - from }, (_, i) => [
+      Workload.keyOf(from + i),
+      Workload.valueOf(from + i)
+    ])
     const start = performance.now()
     for (const [key, value] of entries) batch.insert(key, value)
     spent += (performance.now() - start) / 1000
@@ -95,9 +98,7 @@ const checkpointed = (directory, root, threads) =>
   Effect.gen(function* () {
     const creator = yield* CheckpointCreator
     return yield* seconds(creator.create(root, Workload.chunkSize, threads))
-  }).pipe(
-    Effect.provide(CheckpointCreator.layer({ directory }).pipe(Layer.provide(CheckpointSource.layer)))
-  )
+  }).pipe(Effect.provide(CheckpointCreator.layer({ directory }).pipe(Layer.provide(CheckpointSource.layer))))
 
 /** Chunks are read from the first database's checkpoint and fed one after the other. */
 const restored = (source, metadata) =>
@@ -137,7 +138,18 @@ const run = (directory) =>
       const [metadata, checkpoint] = yield* checkpointed(join(directory, "checkpoints"), root21, 0)
       const [metadata2, checkpoint2] = yield* checkpointed(join(directory, "checkpoints2"), root21, 2)
       const dbBytes = yield* (yield* NodeDatabase).size
-      return { root1, root21, buildTime, blocksTime, getsTime, metadata, metadata2, checkpoint, checkpoint2, dbBytes }
+      return {
+        root1,
+        root21,
+        buildTime,
+        blocksTime,
+        getsTime,
+        metadata,
+        metadata2,
+        checkpoint,
+        checkpoint2,
+        dbBytes
+      }
     }).pipe(Effect.provide(database))
     const [, restore] = yield* restored(join(directory, "checkpoints"), result.metadata).pipe(
       Effect.provide(NodeDatabase.layerLmdb({ directory: join(directory, "restored") }))
@@ -172,7 +184,12 @@ const table = (result) => {
   const time = (name, field) =>
     row(name, result[field].toFixed(3), "s", other?.[field] && other[field] / result[field])
   const rate = (name, field) =>
-    row(name, Math.round(result[field]).toLocaleString("en"), "per s", other?.[field] && result[field] / other[field])
+    row(
+      name,
+      Math.round(result[field]).toLocaleString("en"),
+      "per s",
+      other?.[field] && result[field] / other[field]
+    )
   return [
     `${keys.toLocaleString("en")} keys${" ".repeat(30)}against the reference`,
     time("build", "build"),

@@ -58,6 +58,22 @@ export const expected = {
 /** The reference's figures (`bench.md`): seconds, blocks and gets per second, MiB. */
 export const reference = {
   10000: { build: 0.17, blocks: 20 / 1.4, gets: 51_000, checkpoint: 0.13, restore: 0.13, rssMiB: 217 },
-  100000: { build: 2.5, blocks: 20 / 3.4, gets: 9600, checkpoint: 3.0, checkpoint2: 1.8, restore: 1.4, rssMiB: 557 },
-  1000000: { build: 45, blocks: 20 / 5.7, gets: 6400, checkpoint: 35, checkpoint2: 26.5, restore: 17, rssMiB: 3055 }
+  100000: {
+    build: 2.5,
+    blocks: 20 / 3.4,
+    gets: 9600,
+    checkpoint: 3.0,
+    checkpoint2: 1.8,
+    restore: 1.4,
+    rssMiB: 557
+  },
+  1000000: {
+    build: 45,
+    blocks: 20 / 5.7,
+    gets: 6400,
+    checkpoint: 35,
+    checkpoint2: 26.5,
+    restore: 17,
+    rssMiB: 3055
+  }
 }

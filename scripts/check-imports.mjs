@@ -72,6 +72,7 @@ function reasonInSource(file, specifier) {
 }
 
 function reasonForPackage(file, specifier) {
+  if (/^effect-cairn(\/|$)/.test(specifier)) return "is this package: use the path"
   const inPortable = file.startsWith(`${portable.folder}/`) && !portable.except.includes(file)
   if (inPortable && isBuiltin(specifier)) return `is a Node built-in: src/${portable.folder} runs anywhere`
   const allowed = homes[specifier]

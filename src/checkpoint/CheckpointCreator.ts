@@ -15,6 +15,7 @@ import { createInThread } from "./CreateInThread.ts"
 import { type CreationWorker, jobRoot, makeCreationWorker, workerUrl } from "./CreationWorker.ts"
 import { makeKeyedLock } from "./KeyedLock.ts"
 import { formatVersion, type Metadata } from "./Metadata.ts"
+import * as PlainFiles from "./PlainFiles.ts"
 
 /**
  * Makes checkpoints in a directory, and takes them away. A checkpoint is either wholly there or absent: its chunks are
@@ -25,8 +26,8 @@ export class CheckpointCreator extends Context.Tag("effect-cairn/CheckpointCreat
   CheckpointCreator.Service
 >() {
   /**
-   * Checkpoints as files below `directory`, which is created when first needed. Where the source allows it they are
-   * made by a worker thread, which is started with the layer.
+   * Checkpoints as files below `directory`, which is created when first needed. Where the source allows it, those of
+   * larger trees are made by a worker thread.
    */
   static readonly layer = (
     options: CheckpointCreator.Options
@@ -45,7 +46,7 @@ export declare namespace CheckpointCreator {
   }
 
   interface CreateOptions {
-    /** Called now and then, in no particular rhythm. Must not throw. */
+    /** Called now and then; may begin anew when the work is handed to a worker. Must not throw. */
     readonly onProgress?: ((progress: CreationProgress) => void) | undefined
   }
 
@@ -153,7 +154,10 @@ interface ChunksWanted {
   readonly onProgress: (progress: CreationProgress) => void
 }
 
-/** Writes chunk files, each of them durable, and tells their digests: in a worker thread where that is possible. */
+/**
+ * Writes chunk files, each of them durable, and tells their digests. A small tree is done in this thread before a worker
+ * would have loaded its program; for a larger one the worker is started, where there can be one.
+ */
 const makeWriteChunks = (
   source: CheckpointSource.Service,
   limits: CheckpointLimits,
@@ -161,25 +165,44 @@ const makeWriteChunks = (
 ) =>
   Effect.gen(function* () {
     const worker = yield* makeWorker(source, program)
-    const inThread = (wanted: ChunksWanted) =>
-      createInThread(wanted.top, source.attempt, { ...wanted, chunksMax: limits.chunksMax })
+    const { chunksMax } = limits
+    const inThread = (wanted: ChunksWanted, turnsMax: number) =>
+      createInThread(wanted.top, source.attempt, { ...wanted, chunksMax, turnsMax })
+    const wholly = (wanted: ChunksWanted) =>
+      Effect.flatMap(
+        inThread(wanted, Number.POSITIVE_INFINITY),
+        Option.match({
+          onNone: () => Effect.dieMessage("without a limit, the turns suffice"),
+          onSome: Effect.succeed
+        })
+      )
     const inWorker = (worker: CreationWorker, databasePath: string, wanted: ChunksWanted) => {
       const { directory, chunkSize, threads } = wanted
-      const root = jobRoot(wanted.root)
-      const job = { databasePath, root, directory, chunkSize, threads, chunksMax: limits.chunksMax }
+      const job = { databasePath, root: jobRoot(wanted.root), directory, chunkSize, threads, chunksMax }
       // a root that is not finalised yet can be read by this thread alone
-      return Effect.catchTag(worker.run(job, wanted.onProgress), "RootNotFound", () => inThread(wanted))
+      return Effect.catchTag(worker.run(job, wanted.onProgress), "RootNotFound", () => wholly(wanted))
     }
+    const write = (wanted: ChunksWanted) =>
+      Effect.gen(function* () {
+        if (Option.isNone(worker)) return yield* wholly(wanted)
+        const { worker: thread, databasePath } = worker.value
+        if (!(yield* thread.started)) {
+          const produced = yield* inThread(wanted, turnsWithoutWorker)
+          if (Option.isSome(produced)) return produced.value
+          yield* PlainFiles.removeAll(wanted.directory)
+          yield* PlainFiles.makeDirectory(wanted.directory)
+        }
+        return yield* inWorker(thread, databasePath, wanted)
+      })
     return (wanted: ChunksWanted) =>
-      Effect.suspend(() =>
-        Option.isSome(worker)
-          ? inWorker(worker.value.worker, worker.value.databasePath, wanted)
-          : inThread(wanted)
-      ).pipe(
-        Effect.tap((produced) => warnOfLimits(produced, limits)),
-        Effect.map((produced) => produced.digests)
+      Effect.map(
+        Effect.tap(write(wanted), (produced) => warnOfLimits(produced, limits)),
+        (produced) => produced.digests
       )
   })
+
+/** Roughly what loading the worker's program costs; enough for 100,000 small keys. */
+const turnsWithoutWorker = 200
 
 const makeWorker = (source: CheckpointSource.Service, program: URL | undefined) =>
   Effect.gen(function* () {

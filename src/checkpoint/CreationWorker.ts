@@ -21,6 +21,8 @@ export type CreationError =
 
 /** A thread that makes the chunks of one root after the other. */
 export interface CreationWorker {
+  /** Whether its program is loaded, or being loaded; that takes a few tenths of a second. */
+  readonly started: Effect.Effect<boolean>
   /**
    * Runs one job; others wait. `onProgress` is called now and then in this thread. When it ends, by success, failure or
    * interruption, the worker writes no more.
@@ -43,18 +45,19 @@ export const workerUrl = (moduleUrl: string = import.meta.url): URL | undefined 
 }
 
 /**
- * The thread is started at once, because loading its program takes longer than a small checkpoint, and started anew
- * after an interruption, which ends it. It does not keep the process alive. Ends with the scope.
+ * The thread is started with its first job, and anew after an interruption, which ends it. Between jobs it is kept, but
+ * does not keep the process alive. Ends with the scope.
  */
 export const makeCreationWorker = (url: URL): Effect.Effect<CreationWorker, never, Scope.Scope> =>
   Effect.gen(function* () {
     const lock = yield* Effect.makeSemaphore(1)
-    let thread = startThread(url)
-    yield* Effect.addFinalizer(() => Effect.promise(() => thread.worker.terminate()))
+    let current: Thread | undefined
+    yield* Effect.addFinalizer(() => Effect.promise(async () => current?.worker.terminate()))
 
     const runAlone = (job: CreationJob, onProgress: (progress: CreationProgress) => void) =>
       Effect.async<ProducedChunks, CreationError>((resume) => {
-        if (thread.ended) thread = startThread(url)
+        const thread = current === undefined || current.ended ? startThread(url) : current
+        current = thread
         const { worker } = thread
         worker.ref()
         const finish = (result: Effect.Effect<ProducedChunks, CreationError>) => {
@@ -77,7 +80,10 @@ export const makeCreationWorker = (url: URL): Effect.Effect<CreationWorker, neve
         })
       })
 
-    return { run: (job, onProgress) => lock.withPermits(1)(runAlone(job, onProgress)) }
+    return {
+      started: Effect.sync(() => current !== undefined && !current.ended),
+      run: (job, onProgress) => lock.withPermits(1)(runAlone(job, onProgress))
+    }
   })
 
 interface Thread {

@@ -1,4 +1,14 @@
-import { type Cause, Context, Data, Effect, Layer, PubSub, type Queue, type Scope, Stream } from "effect"
+import {
+  type Cause,
+  Context,
+  Data,
+  type Effect,
+  Layer,
+  PubSub,
+  type Queue,
+  type Scope,
+  type Stream
+} from "effect"
 import type { Metadata } from "../checkpoint/Metadata.ts"
 import type { Root } from "../mkvs/Root.ts"
 
@@ -58,15 +68,3 @@ export declare namespace BlockEvents {
 }
 
 export const backlogMax = 4096
-
-export const layer: Layer.Layer<BlockEvents> = Layer.scoped(
-  BlockEvents,
-  Effect.gen(function* () {
-    const events = yield* Effect.acquireRelease(PubSub.sliding<BlockEvent>(backlogMax), PubSub.shutdown)
-    return {
-      publish: (event) => Effect.asVoid(PubSub.publish(events, event)),
-      subscribe: PubSub.subscribe(events),
-      stream: Stream.fromPubSub(events)
-    }
-  })
-)

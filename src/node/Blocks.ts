@@ -6,7 +6,12 @@ import type { RecordUnreadable } from "./RecordCodec.ts"
 import * as Transaction from "./Transaction.ts"
 
 /** The blocks of this node, newest last. A node restored from a state alone has none before its first own one. */
-export class Blocks extends Context.Tag("effect-cairn/Blocks")<Blocks, Blocks.Service>() {}
+export class Blocks extends Context.Tag("effect-cairn/Blocks")<Blocks, Blocks.Service>() {
+  static readonly layer: Layer.Layer<Blocks, never, NodeDatabase> = Layer.effect(
+    Blocks,
+    Effect.map(NodeDatabase, ({ records }) => make(records))
+  )
+}
 
 export declare namespace Blocks {
   interface Service {
@@ -36,12 +41,7 @@ export declare namespace Blocks {
   type BlockFailure = NodeDatabase.ReadFailure | RecordUnreadable
 }
 
-export const layer: Layer.Layer<Blocks, never, NodeDatabase> = Layer.effect(
-  Blocks,
-  Effect.map(NodeDatabase, ({ records }) => make(records))
-)
-
-export const make = (records: NodeDatabase.Service["records"]): Blocks.Service => {
+const make = (records: NodeDatabase.Service["records"]): Blocks.Service => {
   const list: Blocks.Service["list"] = (options = {}) =>
     records
       .range(blocksTable, {

@@ -18,7 +18,16 @@ import type { Transaction } from "./Transaction.ts"
  * Runs blocks, one after the other. Each transaction works on an overlay of its own over the block's batch; state and
  * block become durable in one step, so that no crash leaves them apart.
  */
-export class Executor extends Context.Tag("effect-cairn/Executor")<Executor, Executor.Service>() {}
+export class Executor extends Context.Tag("effect-cairn/Executor")<Executor, Executor.Service>() {
+  /** Refuses a database that the machine cannot go on with. */
+  static readonly layer = (
+    machine: Runner
+  ): Layer.Layer<Executor, Head.HeadRefused, NodeDatabase | Blocks.Blocks | BlockEvents> =>
+    Layer.effect(
+      Executor,
+      Effect.suspend(() => make(machine))
+    )
+}
 
 export declare namespace Executor {
   interface Service {
@@ -37,23 +46,18 @@ export declare namespace Executor {
   type ExecutionFailure = ExecutionDefect | MultipartInProgress | NodeDatabase.ReadFailure | WriteFailure
 }
 
-export const layer = (
-  machine: Runner
-): Layer.Layer<Executor, Head.HeadRefused, NodeDatabase | Blocks.Blocks | BlockEvents> =>
-  Layer.effect(
-    Executor,
-    Effect.gen(function* () {
-      const database = yield* NodeDatabase
-      const events = yield* BlockEvents
-      const head = yield* Ref.make(yield* Head.load(machine))
-      const turn = yield* Effect.makeSemaphore(1)
-      const execute = executeBlock({ database, events, head, machine })
-      return {
-        head: Ref.get(head),
-        executeBlock: (transactions, time) => turn.withPermits(1)(execute(transactions, time))
-      }
-    })
-  )
+const make = Effect.fnUntraced(function* (machine: Runner) {
+  const database = yield* NodeDatabase
+  const events = yield* BlockEvents
+  const head = yield* Ref.make(yield* Head.load(machine))
+  const turn = yield* Effect.makeSemaphore(1)
+  const execute = executeBlock({ database, events, head, machine })
+  const service: Executor.Service = {
+    head: Ref.get(head),
+    executeBlock: (transactions, time) => turn.withPermits(1)(execute(transactions, time))
+  }
+  return service
+})
 
 interface Parts {
   readonly database: NodeDatabase.Service

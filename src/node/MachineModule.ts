@@ -78,7 +78,7 @@ const isMissing = (cause: unknown, module: string): boolean => {
     cause instanceof Error &&
     Predicate.hasProperty(cause, "code") &&
     cause.code === "ERR_MODULE_NOT_FOUND" &&
-    cause.message.includes(`'${name}'`)
+    (cause.message.includes(`'${name}'`) || cause.message.includes(`'${name}/`))
   )
 }
 

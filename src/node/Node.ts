@@ -3,10 +3,10 @@ import type { Path } from "@effect/platform/Path"
 import { Context, type Duration, Effect, Layer, Option } from "effect"
 import type { InvalidCheckpointerConfig } from "../checkpoint/CheckpointerConfig.ts"
 import type { NodeDatabase } from "../storage/NodeDatabase.ts"
-import * as BlockEvents from "./BlockEvents.ts"
-import * as Blocks from "./Blocks.ts"
+import { BlockEvents } from "./BlockEvents.ts"
+import { Blocks } from "./Blocks.ts"
 import * as Checkpoints from "./Checkpoints.ts"
-import * as Executor from "./Executor.ts"
+import { Executor } from "./Executor.ts"
 import * as Feeding from "./Feeding.ts"
 import type * as Head from "./Head.ts"
 import type { MachineRecord } from "./MachineRecord.ts"
@@ -14,7 +14,7 @@ import { type FeedFailed, QueryFailed } from "./NodeError.ts"
 import * as Pruner from "./Pruner.ts"
 import * as Runner from "./Runner.ts"
 import type { Failure, Feed, Json, StateMachine } from "./StateMachine.ts"
-import * as StateStorage from "./StateStorage.ts"
+import { StateStorage } from "./StateStorage.ts"
 import * as Transaction from "./Transaction.ts"
 
 /**
@@ -22,7 +22,9 @@ import * as Transaction from "./Transaction.ts"
  * database is decided when its layer is built; it executes nothing before `run` (or `runFeed`), so that whoever wants to
  * see every event can subscribe first.
  */
-export class Node extends Context.Tag("effect-cairn/Node")<Node, Node.Service>() {}
+export class Node extends Context.Tag("effect-cairn/Node")<Node, Node.Service>() {
+  static readonly layer = layer
+}
 
 export declare namespace Node {
   interface Service {
@@ -39,23 +41,21 @@ export declare namespace Node {
     readonly query: (
       question: string,
       at?: bigint
-    ) => Effect.Effect<Json, QueryFailed | StateStorage.StateStorage.StateUnavailable>
+    ) => Effect.Effect<Json, QueryFailed | StateStorage.StateUnavailable>
   }
 
-  type RunFailure = FeedFailed | Executor.Executor.ExecutionFailure
+  type RunFailure = FeedFailed | Executor.ExecutionFailure
   /** What a node's layer provides besides the node. */
-  type Services =
-    | Node
-    | BlockEvents.BlockEvents
-    | Blocks.Blocks
-    | Executor.Executor
-    | StateStorage.StateStorage
+  type Services = Node | BlockEvents | Blocks | Executor | StateStorage
 
   interface Options<T, I, E extends Failure, FeedError> {
     readonly stateMachine: StateMachine<T, I, E>
     /** Numbers all transactions of the node: with a feed, nothing else executes blocks. */
     readonly feed?: Feed<T, FeedError> | undefined
-    /** Transactions in a block, at most; 1,000 by default. See `Feeding.Cutting`. */
+    /**
+     * Transactions in a block, at most; 1,000 by default. More make fewer and larger blocks; fewer make the latest
+     * state younger.
+     */
     readonly blockTransactions?: number | undefined
     /** The longest that a transaction waits for its block to fill up; no limit by default. */
     readonly blockInterval?: Duration.DurationInput | undefined
@@ -68,17 +68,17 @@ export declare namespace Node {
  * The only place that maps a node's options onto the layers below it. With `checkpoints` it makes checkpoints too, and
  * provides the services around them.
  */
-export function layer<T, I, E extends Failure, FeedError = never>(
+function layer<T, I, E extends Failure, FeedError = never>(
   options: Node.Options<T, I, E, FeedError> & { readonly checkpoints: Checkpoints.CheckpointOptions }
 ): Layer.Layer<
   Node.Services | Checkpoints.CheckpointServices,
   Head.HeadRefused | InvalidCheckpointerConfig,
   NodeDatabase | FileSystem | Path
 >
-export function layer<T, I, E extends Failure, FeedError = never>(
+function layer<T, I, E extends Failure, FeedError = never>(
   options: Node.Options<T, I, E, FeedError> & { readonly checkpoints?: undefined }
 ): Layer.Layer<Node.Services, Head.HeadRefused, NodeDatabase>
-export function layer<T, I, E extends Failure, FeedError = never>(
+function layer<T, I, E extends Failure, FeedError = never>(
   options: Node.Options<T, I, E, FeedError> & {
     readonly checkpoints?: Checkpoints.CheckpointOptions | undefined
   }
@@ -101,15 +101,20 @@ export const defaultBlockTransactions = 1000
 const make = <T, I, E extends Failure, FeedError>(
   options: Node.Options<T, I, E, FeedError>,
   runner: Runner.Runner
-): Effect.Effect<
-  Node.Service,
-  never,
-  BlockEvents.BlockEvents | Executor.Executor | StateStorage.StateStorage
-> =>
+): Effect.Effect<Node.Service, never, BlockEvents | Executor | StateStorage> =>
   Effect.gen(function* () {
-    const executor = yield* Executor.Executor
-    const states = yield* StateStorage.StateStorage
-    const services = yield* Effect.context<BlockEvents.BlockEvents | Executor.Executor>()
+    const { blockTransactions } = options
+    if (
+      blockTransactions !== undefined &&
+      !(Number.isSafeInteger(blockTransactions) && blockTransactions >= 1)
+    ) {
+      return yield* Effect.dieMessage(
+        `blockTransactions is ${blockTransactions}: a positive integer is expected`
+      )
+    }
+    const executor = yield* Executor
+    const states = yield* StateStorage
+    const services = yield* Effect.context<BlockEvents | Executor>()
     // A second run at the same time would execute the same heights again: it waits, and goes on from there.
     const turn = yield* Effect.makeSemaphore(1)
     const runFeed = turn.withPermits(1)(Effect.provide(feeding(options), services))
@@ -124,16 +129,13 @@ const make = <T, I, E extends Failure, FeedError>(
 
 const feeding = <T, I, E extends Failure, FeedError>({
   blockInterval,
-  blockTransactions = defaultBlockTransactions,
+  blockTransactions,
   feed,
   stateMachine
 }: Node.Options<T, I, E, FeedError>) => {
-  if (!Number.isSafeInteger(blockTransactions) || blockTransactions < 1) {
-    return Effect.dieMessage(`blockTransactions is ${blockTransactions}: a positive integer is expected`)
-  }
   if (feed === undefined) return Effect.void
   return Feeding.run(feed, Transaction.codec(stateMachine.transaction), {
-    blockTransactions,
+    blockTransactions: blockTransactions ?? defaultBlockTransactions,
     blockInterval: Option.fromNullable(blockInterval)
   })
 }

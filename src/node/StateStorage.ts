@@ -17,7 +17,12 @@ import { type Loan, lendReadable, type ReadableState, settled } from "./State.ts
 export class StateStorage extends Context.Tag("effect-cairn/StateStorage")<
   StateStorage,
   StateStorage.Service
->() {}
+>() {
+  static readonly layer: Layer.Layer<StateStorage, never, NodeDatabase> = Layer.effect(
+    StateStorage,
+    Effect.map(NodeDatabase, (database) => make(database))
+  )
+}
 
 export declare namespace StateStorage {
   interface Service {
@@ -51,12 +56,7 @@ export declare namespace StateStorage {
   type StateUnavailable = VersionNotFound | NodeDatabase.ReadFailure
 }
 
-export const layer: Layer.Layer<StateStorage, never, NodeDatabase> = Layer.effect(
-  StateStorage,
-  Effect.map(NodeDatabase, (database) => make(database))
-)
-
-export const make = (database: NodeDatabase.Service): StateStorage.Service => {
+const make = (database: NodeDatabase.Service): StateStorage.Service => {
   const root = (at?: bigint) => stateRoot(database, at)
   const read: StateStorage.Service["read"] = (use, at) =>
     root(at).pipe(

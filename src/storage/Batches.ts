@@ -1,9 +1,9 @@
 import { Effect, type Scope } from "effect"
+import { Overlay } from "../mkvs/Overlay.ts"
 import { effectiveChanges, SlabChanges } from "../mkvs/paged/Changes.ts"
 import { Merge } from "../mkvs/paged/Merge.ts"
 import { NodeBuilder } from "../mkvs/paged/NodeBuilder.ts"
 import { PagedReader } from "../mkvs/paged/PagedReader.ts"
-import { Overlay } from "../mkvs/Overlay.ts"
 import { Root } from "../mkvs/Root.ts"
 import { SlabMap } from "../mkvs/SlabMap.ts"
 import type { Entry, IterateOptions } from "../mkvs/Tree.ts"
@@ -34,18 +34,21 @@ export const newBatch = (
   Scope.Scope
 > =>
   Effect.gen(function* () {
-    const base = yield* attempt(() => findBase(core, oldRoot, version), [
-      Errors.DatabaseReadOnly,
-      Errors.RootMustFollowOld,
-      Errors.PreviousVersionMismatch,
-      Errors.VersionWentBackwards,
-      Errors.AlreadyFinalized,
-      Errors.NotFinalized,
-      Errors.MultipartInProgress,
-      Errors.RootNotFound,
-      Errors.BadNamespace,
-      Errors.DatabaseDamaged
-    ])
+    const base = yield* attempt(
+      () => findBase(core, oldRoot, version),
+      [
+        Errors.DatabaseReadOnly,
+        Errors.RootMustFollowOld,
+        Errors.PreviousVersionMismatch,
+        Errors.VersionWentBackwards,
+        Errors.AlreadyFinalized,
+        Errors.NotFinalized,
+        Errors.MultipartInProgress,
+        Errors.RootNotFound,
+        Errors.BadNamespace,
+        Errors.DatabaseDamaged
+      ]
+    )
     // An empty old root of no kept version has nothing to keep.
     if (base.stored.page !== 0 && base.parent === undefined) yield* pins.hold(oldRoot.version)
     return new TreeBatch(core, oldRoot, version, base)
@@ -83,7 +86,13 @@ const checkFollows = (oldRoot: Root, version: bigint): void => {
   if (!next.follows(oldRoot)) throw new Errors.RootMustFollowOld({ oldVersion: oldRoot.version, version })
 }
 
-const emptyStored = (root: Root): StoredRoot => ({ type: root.type, hash: root.hash, page: 0, keys: 0, derived: false })
+const emptyStored = (root: Root): StoredRoot => ({
+  type: root.type,
+  hash: root.hash,
+  page: 0,
+  keys: 0,
+  derived: false
+})
 
 class TreeBatch implements Batch {
   readonly commit: Effect.Effect<BatchCommit, Errors.WriteFailure>

@@ -80,7 +80,12 @@ export class DatabaseCore {
     }
     const state = found ?? { namespace: wanted ?? defaultNamespace, nextPage: 1, kept: undefined }
     if (found === undefined && !store.readOnly) store.write([versions.putState(state)])
-    const core = new DatabaseCore(store, state.namespace, state.nextPage, options.cacheBytes ?? cacheBytesDefault)
+    const core = new DatabaseCore(
+      store,
+      state.namespace,
+      state.nextPage,
+      options.cacheBytes ?? cacheBytesDefault
+    )
     if (!store.readOnly) core.removeLoosePages()
     return core
   }
@@ -99,7 +104,13 @@ export class DatabaseCore {
     checkNamespace(this.namespace, root)
     const candidate = this.candidate(root)
     if (candidate === undefined) return this.versions.find(this.namespace, root)
-    return { type: root.type, hash: root.hash, page: candidate.page, keys: candidate.keys, derived: candidate.derived }
+    return {
+      type: root.type,
+      hash: root.hash,
+      page: candidate.page,
+      keys: candidate.keys,
+      derived: candidate.derived
+    }
   }
 
   candidate(root: Root): Candidate | undefined {
@@ -177,6 +188,8 @@ export const defaultNamespace: Uint8Array = Bytes.fromHex(
   "8000000000000000b15dd595b9586a22365545fe752ca8a1fd0d0040a5774eea"
 )!
 
-export const latest = (core: DatabaseCore): Option.Option<bigint> => Option.fromNullable(core.state.kept?.latest)
+export const latest = (core: DatabaseCore): Option.Option<bigint> =>
+  Option.fromNullable(core.state.kept?.latest)
 
-export const earliest = (core: DatabaseCore): Option.Option<bigint> => Option.fromNullable(core.state.kept?.earliest)
+export const earliest = (core: DatabaseCore): Option.Option<bigint> =>
+  Option.fromNullable(core.state.kept?.earliest)

@@ -25,7 +25,11 @@ export const checkNext = (core: DatabaseCore, version: bigint): void => {
 }
 
 /** Makes candidates final, in one durable write together with the caller's `changes`. */
-export const finalizeCandidates = (core: DatabaseCore, roots: ReadonlyArray<Root>, changes: Iterable<Change>): void => {
+export const finalizeCandidates = (
+  core: DatabaseCore,
+  roots: ReadonlyArray<Root>,
+  changes: Iterable<Change>
+): void => {
   const version = versionOf(roots)
   checkNext(core, version)
   const winners = roots.map((root) => winnerOf(core, root))
@@ -65,11 +69,15 @@ class LivePages {
   private readonly gone = new Set<number>()
 
   constructor(private readonly winners: ReadonlyArray<Winner>) {
-    for (const winner of winners) for (const step of winner.chain) for (const id of step.gone) this.gone.add(id)
+    for (const winner of winners)
+      for (const step of winner.chain) for (const id of step.gone) this.gone.add(id)
   }
 
   has(id: number): boolean {
-    return !this.gone.has(id) && this.winners.some(({ chain }) => chain.some(({ from, to }) => id >= from && id < to))
+    return (
+      !this.gone.has(id) &&
+      this.winners.some(({ chain }) => chain.some(({ from, to }) => id >= from && id < to))
+    )
   }
 
   /** Pages of the version before that this root does not use any more. */
@@ -89,7 +97,8 @@ function* finalChanges(
   const { pending } = core.pages
   for (const [id, record] of pending) if (live.has(id)) yield putPage(id, record)
   if (core.flushed) {
-    for (let id = firstLoosePage; id < nextPage; id++) if (!pending.has(id) && !live.has(id)) yield removePage(id)
+    for (let id = firstLoosePage; id < nextPage; id++)
+      if (!pending.has(id) && !live.has(id)) yield removePage(id)
   }
   const stored = winners.map((winner) => winner.stored).sort((a, b) => a.type - b.type)
   yield versions.putRoots(version, stored)
@@ -98,7 +107,11 @@ function* finalChanges(
     yield versions.putReplaced(version, winner.stored.type, live.replaced(winner, firstLoosePage))
   }
   const { namespace, kept } = core.state
-  yield versions.putState({ namespace, nextPage, kept: { earliest: kept?.earliest ?? version, latest: version } })
+  yield versions.putState({
+    namespace,
+    nextPage,
+    kept: { earliest: kept?.earliest ?? version, latest: version }
+  })
   yield* changes
 }
 
@@ -107,7 +120,7 @@ const forgetLoose = (core: DatabaseCore, live: LivePages): void => {
   for (const id of [...core.pages.pending.keys()]) {
     if (!live.has(id)) core.pages.drop(id)
   }
-  core.pages.pending.clear()
+  core.pages.stored()
   core.candidates.length = 0
   core.firstLoosePage = core.nextPage
   core.flushed = false

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs"
 import { Effect, type Scope } from "effect"
-import { type Database, open as openLmdb, type RootDatabase, type TransactionFlags } from "lmdb"
+import { type Database, open as openLmdb, type RootDatabase } from "lmdb"
 import { attempt } from "./attempt.ts"
 import { syncFile } from "./Directories.ts"
 import { dataFile } from "./LmdbFile.ts"
@@ -194,25 +194,29 @@ class LmdbPageStore implements PageStore {
 
   private environment(): Root {
     if (this.closed) throw new Error(`the database at ${this.path} is used after it was closed`)
-    return (this.root ??= this.attach())
+    this.root ??= this.attach()
+    return this.root
   }
 
   private attach(): Root {
     const root = openEnvironment(this.directory, this.readOnly)
     this.root = root
-    if (this.readOnly) {
-      const own = readers.get(this.directory) ?? new Set()
-      readers.set(this.directory, own.add(this))
+    try {
+      if (this.readOnly) readers.set(this.directory, (readers.get(this.directory) ?? new Set()).add(this))
+      // All at once, in order: LMDB gives tables out by number, and other threads must find the same numbers.
+      for (const name of [...root.getKeys()].map(tableName)) this.table(name)
+      return root
+    } catch (error) {
+      void this.detach()
+      throw error
     }
-    for (const name of root.getKeys()) this.table(Buffer.from(name).toString("utf8", 0, name.length - 1))
-    return root
   }
 
   /** `undefined` where nothing was ever written to it. */
   private table(name: string): Table | undefined {
     const known = this.tables.get(name)
     if (known !== undefined) return known
-    const exists = this.environment().doesExist(Buffer.from(`${name}\0`))
+    const exists = this.environment().doesExist(tableKey(name))
     return exists ? this.openTable(name) : undefined
   }
 
@@ -264,7 +268,13 @@ class LmdbPageStore implements PageStore {
     if (to?.length === 0) return []
     this.environment()
     const range = reverse
-      ? { reverse, start: after ?? to ?? last, exclusiveStart: true, end: from ?? empty, inclusiveEnd: true }
+      ? {
+          reverse,
+          start: after ?? to ?? last,
+          exclusiveStart: (after ?? to) !== undefined,
+          end: from ?? empty,
+          inclusiveEnd: true
+        }
       : { start: after ?? from ?? first, exclusiveStart: after !== undefined, ...(to && { end: to }) }
     const pairs: Array<Pair> = []
     try {
@@ -313,6 +323,15 @@ const put = (
 }
 
 const binary = { encoding: "binary", keyEncoding: "binary" } as const
+
+/** LMDB keeps its tables under their names, each with a zero byte at its end. */
+const tableKey = (name: string): Uint8Array => Buffer.from(`${name}\0`)
+
+const tableName = (key: Uint8Array): string => {
+  const text = Buffer.from(key).toString()
+  if (text.indexOf("\0") !== text.length - 1) throw new Error("data.mdb belongs to another program")
+  return text.slice(0, -1)
+}
 
 const openEnvironment = (directory: string, readOnly: boolean): Root => {
   const options = {

@@ -8,7 +8,15 @@ import type { Root } from "../mkvs/Root.ts"
 import { attempt, readFailures, writeFailures } from "./attempt.ts"
 import { type DatabaseCore, type MultipartState, sliceLength } from "./DatabaseCore.ts"
 import { checkNext, versionOf } from "./Finalizing.ts"
-import { collectParts, decodeComplete, decodeSpine, partKey, partsTable, spineKey, subtreeKey } from "./MultipartParts.ts"
+import {
+  collectParts,
+  decodeComplete,
+  decodeSpine,
+  partKey,
+  partsTable,
+  spineKey,
+  subtreeKey
+} from "./MultipartParts.ts"
 import type { NodeDatabase, Part } from "./NodeDatabase.ts"
 import * as Errors from "./NodeDatabaseError.ts"
 import type { Change } from "./PageStore.ts"
@@ -41,7 +49,13 @@ export const start = (core: DatabaseCore, version: bigint, tag: Uint8Array) =>
         core.versions.putState({ ...core.state, nextPage: core.nextPage }),
         core.putMultipart({ version, firstPage: core.nextPage, status: "inserting", tag })
       ])
-    }, [...writeFailures, Errors.DatabaseReadOnly, Errors.MultipartInProgress, Errors.AlreadyFinalized, Errors.NotFinalized])
+    }, [
+      ...writeFailures,
+      Errors.DatabaseReadOnly,
+      Errors.MultipartInProgress,
+      Errors.AlreadyFinalized,
+      Errors.NotFinalized
+    ])
   )
 
 export const setTag = (core: DatabaseCore, tag: Uint8Array) =>
@@ -104,8 +118,9 @@ const insert = (core: DatabaseCore, part: Part, collector: PageCollector) =>
 export const done = (core: DatabaseCore, root: Root): ReadonlyArray<number> => {
   const prefix = partKey(root, 0).subarray(0, -4)
   const to = partKey(root, 0xffffffff)
-  return Array.from(core.store.range(partsTable, { from: Bytes.concat(prefix, new Uint8Array(4)), to }), ([key]) =>
-    new DataView(key.buffer, key.byteOffset + key.length - 4).getUint32(0)
+  return Array.from(
+    core.store.range(partsTable, { from: Bytes.concat(prefix, new Uint8Array(4)), to }),
+    ([key]) => new DataView(key.buffer, key.byteOffset + key.length - 4).getUint32(0)
   )
 }
 
@@ -139,7 +154,11 @@ const asIncomplete = ({ missing, missingCount }: Assembler): Errors.MultipartInc
   missingCount === 0 ? undefined : new Errors.MultipartIncomplete({ missing, count: missingCount })
 
 /** Ends the insert: assembles each root and makes the version final, in one durable step. */
-export const finalizeMultipart = (core: DatabaseCore, roots: ReadonlyArray<Root>, changes: Iterable<Change>) =>
+export const finalizeMultipart = (
+  core: DatabaseCore,
+  roots: ReadonlyArray<Root>,
+  changes: Iterable<Change>
+) =>
   Effect.gen(function* () {
     const version = versionOf(roots)
     const collector = yield* collect(core)
@@ -161,7 +180,10 @@ export const finalizeMultipart = (core: DatabaseCore, roots: ReadonlyArray<Root>
       const kept = { earliest: state.kept?.earliest ?? version, latest: version }
       core.write([
         ...Array.from(core.pages.pending, ([id, record]) => putPage(id, record)),
-        core.versions.putRoots(version, stored.sort((a, b) => a.type - b.type)),
+        core.versions.putRoots(
+          version,
+          stored.sort((a, b) => a.type - b.type)
+        ),
         core.versions.putState({ ...state, nextPage: collector.next, kept }),
         core.putMultipart({ ...core.multipart()!, status: "finished" }),
         ...changes
@@ -183,16 +205,18 @@ const collect = (core: DatabaseCore) =>
 
 /** Gives up the insert: from the first write on it is over, the rest only removes what it brought. */
 export const abort = (core: DatabaseCore): Effect.Effect<void, Errors.WriteFailure> =>
-  core.writing.withPermits(1)(
-    Effect.gen(function* () {
-      const state = yield* attempt(() => current(core), writeFailures)
-      if (state === undefined) return
-      yield* attempt(() => {
-        core.checkWritable("multipart abort")
-        core.write([core.putMultipart({ ...state, status: "aborting" })])
-      }, [...writeFailures, Errors.DatabaseReadOnly])
-    })
-  ).pipe(Effect.zipRight(cleanUp(core)))
+  core.writing
+    .withPermits(1)(
+      Effect.gen(function* () {
+        const state = yield* attempt(() => current(core), writeFailures)
+        if (state === undefined) return
+        yield* attempt(() => {
+          core.checkWritable("multipart abort")
+          core.write([core.putMultipart({ ...state, status: "aborting" })])
+        }, [...writeFailures, Errors.DatabaseReadOnly])
+      })
+    )
+    .pipe(Effect.zipRight(cleanUp(core)))
 
 /** Removes the records of an insert that has ended, and its pages when it was given up; also after a restart. */
 export const cleanUp = (core: DatabaseCore): Effect.Effect<void, Errors.WriteFailure> =>

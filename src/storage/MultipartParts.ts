@@ -1,6 +1,6 @@
 import * as Bytes from "../mkvs/Bytes.ts"
-import { pageReferences } from "../mkvs/paged/PageWalk.ts"
 import { readU48, tagReference } from "../mkvs/paged/Page.ts"
+import { pageReferences } from "../mkvs/paged/PageWalk.ts"
 import type { PartSink, SpineNode } from "../mkvs/paged/PartImporter.ts"
 import type { Root } from "../mkvs/Root.ts"
 import type { DatabaseCore } from "./DatabaseCore.ts"
@@ -31,7 +31,8 @@ export const spineKey = (root: Root, hash: Uint8Array): Uint8Array => keyOf(root
 const keyOf = (root: Root, tag: number, suffix: Uint8Array): Uint8Array =>
   Bytes.concat(Uint8Array.of(root.type), root.hash, Uint8Array.of(tag), suffix)
 
-const encodeComplete = (page: number, keys: number): Uint8Array => new Records.FieldWriter().u64(page).u64(keys).done()
+const encodeComplete = (page: number, keys: number): Uint8Array =>
+  new Records.FieldWriter().u64(page).u64(keys).done()
 
 export const decodeComplete = (bytes: Uint8Array): { readonly page: number; readonly keys: number } => {
   const fields = new Records.FieldReader(bytes, "parts subtree")
@@ -39,7 +40,11 @@ export const decodeComplete = (bytes: Uint8Array): { readonly page: number; read
 }
 
 const encodeSpine = ({ bytes, left, right }: SpineNode): Uint8Array =>
-  new Records.FieldWriter().blob(left ?? Bytes.empty).blob(right ?? Bytes.empty).blob(bytes).done()
+  new Records.FieldWriter()
+    .blob(left ?? Bytes.empty)
+    .blob(right ?? Bytes.empty)
+    .blob(bytes)
+    .done()
 
 export const decodeSpine = (bytes: Uint8Array): SpineNode => {
   const fields = new Records.FieldReader(bytes, "parts spine")

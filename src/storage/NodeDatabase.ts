@@ -4,8 +4,8 @@ import type { Root } from "../mkvs/Root.ts"
 import type { Reader, Writer } from "../mkvs/Tree.ts"
 import type { TreeNode } from "../mkvs/TreeNode.ts"
 import type { WriteLog, WriteLogEntry } from "../mkvs/WriteLog.ts"
-import { type MakeOptions, makeDatabase, makeOverlayDatabase, type OpenRefused } from "./makeDatabase.ts"
 import { makeMemoryPageStore } from "./MemoryPageStore.ts"
+import { type MakeOptions, makeDatabase, makeOverlayDatabase, type OpenRefused } from "./makeDatabase.ts"
 import type * as Errors from "./NodeDatabaseError.ts"
 import type { Change, RangeOptions } from "./PageStore.ts"
 import type { DatabaseHeld, StoreFailed } from "./StoreError.ts"
@@ -70,14 +70,20 @@ export interface Multipart {
  * (the first may have any number), and pruned from the earliest on. Everything finalised is immutable. A root is read
  * under a pin; nothing is read outside one.
  */
-export class NodeDatabase extends Context.Tag("effect-cairn/NodeDatabase")<NodeDatabase, NodeDatabase.Service>() {
+export class NodeDatabase extends Context.Tag("effect-cairn/NodeDatabase")<
+  NodeDatabase,
+  NodeDatabase.Service
+>() {
   /** In memory: the same behaviour, gone with the scope. For tests and small states. */
   static readonly layerMemory = (options?: MakeOptions): Layer.Layer<NodeDatabase, OpenRefused> =>
     Layer.effect(
       NodeDatabase,
       Effect.suspend(() => {
         const store = makeMemoryPageStore()
-        return makeDatabase({ store, path: Option.none(), pinStore: Effect.succeed(store), owner: "memory" }, options)
+        return makeDatabase(
+          { store, path: Option.none(), pinStore: Effect.succeed(store), owner: "memory" },
+          options
+        )
       })
     )
 
@@ -190,7 +196,9 @@ export declare namespace NodeDatabase {
         Errors.MultipartInProgress | Errors.AlreadyFinalized | Errors.NotFinalized | Errors.WriteFailure
       >
       /** Replaces the tag: what the caller notes about how far it is. */
-      readonly setTag: (tag: Uint8Array) => Effect.Effect<void, Errors.WrongMultipartVersion | Errors.WriteFailure>
+      readonly setTag: (
+        tag: Uint8Array
+      ) => Effect.Effect<void, Errors.WrongMultipartVersion | Errors.WriteFailure>
       /** Verifies the part against its root and stores it. A refused part changes nothing; one applied before is a no-op. */
       readonly put: (part: Part) => Effect.Effect<void, PartRefused | Errors.WriteFailure>
       /** Indexes of the parts of this root applied so far, ascending. */
@@ -253,8 +261,5 @@ export declare namespace NodeDatabase {
     | Errors.CannotPruneLatest
     | Errors.VersionPinned
     | Errors.MultipartInProgress
-  type PartRefused =
-    | Errors.WrongMultipartVersion
-    | Errors.BadNamespace
-    | ProofVerificationFailed
+  type PartRefused = Errors.WrongMultipartVersion | Errors.BadNamespace | ProofVerificationFailed
 }

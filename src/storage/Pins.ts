@@ -1,10 +1,10 @@
 import { Clock, Duration, Effect, Random, Schedule, type Scope } from "effect"
 import { attempt, writeFailures } from "./attempt.ts"
 import type { DatabaseCore } from "./DatabaseCore.ts"
-import { StoreReadOnly } from "./StoreError.ts"
 import { VersionNotFound, VersionPinned, type WriteFailure } from "./NodeDatabaseError.ts"
 import type { Change, PageStore } from "./PageStore.ts"
 import * as Records from "./Records.ts"
+import { StoreReadOnly } from "./StoreError.ts"
 
 const pinsTable = "pins"
 
@@ -56,13 +56,19 @@ export class Pins {
         Effect.schedule(Schedule.spaced(renewal)),
         Effect.forkScoped
       )
-    }).pipe(Effect.catchIf((error) => error instanceof StoreReadOnly, () => Effect.void))
+    }).pipe(
+      Effect.catchIf(
+        (error) => error instanceof StoreReadOnly,
+        () => Effect.void
+      )
+    )
   }
 
   /** Throws `VersionPinned` where somebody needs the version at `now` (ms). Called inside the pruning transaction. */
   check(version: bigint, now: number): void {
     const readers = this.held.get(version)
-    if (readers !== undefined) throw new VersionPinned({ version, by: `${readers} reader(s) of this process` })
+    if (readers !== undefined)
+      throw new VersionPinned({ version, by: `${readers} reader(s) of this process` })
     for (const [, value] of Records.range(this.core.store, pinsTable)) {
       const pin = decodePin(value)
       if (pin.version === version && pin.expires > now) throw new VersionPinned({ version, by: pin.owner })
@@ -87,7 +93,11 @@ export class Pins {
     return Effect.flatMap(Clock.currentTimeMillis, (now) =>
       attempt(() => {
         const expires = BigInt(now + Duration.toMillis(lifetime))
-        const value = new Records.FieldWriter().u64(version).u64(expires).blob(encoder.encode(this.owner)).done()
+        const value = new Records.FieldWriter()
+          .u64(version)
+          .u64(expires)
+          .blob(encoder.encode(this.owner))
+          .done()
         // Inside the transaction: a version that is here then cannot be pruned before this pin is seen.
         const guard = () => void this.core.versions.roots(version)
         store.write([Records.put(pinsTable, key, value)], { durable: false, ...(first ? { guard } : {}) })
@@ -110,7 +120,6 @@ const decodePin = (bytes: Uint8Array): Pin => {
   return { version: fields.u64(), expires: fields.number(), owner: decoder.decode(fields.blob()) }
 }
 
-const randomKey = Effect.map(
-  Effect.replicateEffect(Random.nextIntBetween(0, 256), 16),
-  (bytes) => Uint8Array.from(bytes)
+const randomKey = Effect.map(Effect.replicateEffect(Random.nextIntBetween(0, 256), 16), (bytes) =>
+  Uint8Array.from(bytes)
 )

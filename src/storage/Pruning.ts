@@ -22,7 +22,9 @@ export const prune = (
   pins: Pins,
   version: bigint
 ): Effect.Effect<void, NodeDatabase.PruneRefused | Errors.WriteFailure> =>
-  core.writing.withPermits(1)(pruneVersion(core, pins, version)).pipe(Effect.zipRight(removeGarbage(core)))
+  core.writing
+    .withPermits(1)(pruneVersion(core, pins, version))
+    .pipe(Effect.zipRight(removeGarbage(core)))
 
 const pruneVersion = (core: DatabaseCore, pins: Pins, version: bigint) =>
   Effect.gen(function* () {
@@ -70,7 +72,11 @@ const replacedBySuccessor = (core: DatabaseCore, version: bigint, root: StoredRo
     : undefined
 
 /** All pages below a root. */
-const collectPages = (core: DatabaseCore, root: number, ids: Array<number>): Effect.Effect<void, Errors.WriteFailure> =>
+const collectPages = (
+  core: DatabaseCore,
+  root: number,
+  ids: Array<number>
+): Effect.Effect<void, Errors.WriteFailure> =>
   Effect.gen(function* () {
     const stack = root === 0 ? [] : [root]
     while (stack.length > 0) {
@@ -100,10 +106,15 @@ function* pruneChanges(
   if (ids.length <= sliceLength) for (const id of ids) yield removePage(id)
   else {
     for (let from = 0; from < ids.length; from += sliceLength) {
-      yield Records.put(garbageTable, Records.u64Key(BigInt(ids[from]!)), encodeIds(ids.slice(from, from + sliceLength)))
+      yield Records.put(
+        garbageTable,
+        Records.u64Key(BigInt(ids[from]!)),
+        encodeIds(ids.slice(from, from + sliceLength))
+      )
     }
   }
-  for (const root of versions.roots(version + 1n)) if (root.derived) yield versions.removeReplaced(version + 1n, root.type)
+  for (const root of versions.roots(version + 1n))
+    if (root.derived) yield versions.removeReplaced(version + 1n, root.type)
   yield versions.removeRoots(version)
   const state = core.state
   yield versions.putState({ ...state, kept: { earliest: version + 1n, latest: state.kept!.latest } })

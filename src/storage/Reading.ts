@@ -3,9 +3,9 @@ import { getBit } from "../mkvs/Bits.ts"
 import * as Bytes from "../mkvs/Bytes.ts"
 import { difference } from "../mkvs/Compare.ts"
 import { KeyTooLong } from "../mkvs/MkvsError.ts"
-import { checkPage, MalformedPage, pageReferences } from "../mkvs/paged/PageWalk.ts"
-import { PagedReader } from "../mkvs/paged/PagedReader.ts"
 import { nodeHashAt } from "../mkvs/paged/Page.ts"
+import { PagedReader } from "../mkvs/paged/PagedReader.ts"
+import { checkPage, MalformedPage, pageReferences } from "../mkvs/paged/PageWalk.ts"
 import type { Root } from "../mkvs/Root.ts"
 import type { TreeNode } from "../mkvs/TreeNode.ts"
 import { attempt, readFailures } from "./attempt.ts"
@@ -57,7 +57,14 @@ export const node = (core: DatabaseCore, root: Root, key: Uint8Array, hash: Uint
       if (node.isLeaf) break
       bits += node.labelBits
       const keyBits = key.length * 8
-      node = keyBits < bits ? undefined : keyBits === bits ? node.leaf : getBit(key, bits) === 0 ? node.left : node.right
+      node =
+        keyBits < bits
+          ? undefined
+          : keyBits === bits
+            ? node.leaf
+            : getBit(key, bits) === 0
+              ? node.left
+              : node.right
     }
     throw new Errors.NodeNotFound({ hash })
   }, [...rootFailures, Errors.NodeNotFound])
@@ -72,7 +79,10 @@ const streamSlice = 256
 export const getWriteLog = (core: DatabaseCore, pins: Pins, start: Root, end: Root) =>
   Stream.unwrapScoped(
     Effect.gen(function* () {
-      yield* attempt(() => checkLog(core, start, end), [...readFailures, Errors.WriteLogNotFound, Errors.BadNamespace])
+      yield* attempt(
+        () => checkLog(core, start, end),
+        [...readFailures, Errors.WriteLogNotFound, Errors.BadNamespace]
+      )
       yield* pins.hold(start.version)
       yield* pins.hold(end.version)
       return streamOf(() => difference(open(core, start).top, open(core, end).top))
@@ -195,7 +205,8 @@ class VerifyingWalk {
     try {
       this.keys += checkPage(page, core.kernel).keys
       const hashAt = nodeHashAt(page, 0)
-      if (!Bytes.equal(page.subarray(hashAt, hashAt + 32), hash)) throw new MalformedPage("not the node referred to", 0)
+      if (!Bytes.equal(page.subarray(hashAt, hashAt + 32), hash))
+        throw new MalformedPage("not the node referred to", 0)
       this.stack.push(...pageReferences(page))
       this.pages++
     } catch (error) {

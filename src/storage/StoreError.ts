@@ -8,7 +8,9 @@ export class StoreFull extends Schema.TaggedError<StoreFull>()("StoreFull", { pa
 }
 
 /** The medium cannot be written (opened read-only, or on a read-only file system). */
-export class StoreReadOnly extends Schema.TaggedError<StoreReadOnly>()("StoreReadOnly", { path: Schema.String }) {
+export class StoreReadOnly extends Schema.TaggedError<StoreReadOnly>()("StoreReadOnly", {
+  path: Schema.String
+}) {
   override get message() {
     return `the database at ${this.path} cannot be written: it is read-only`
   }

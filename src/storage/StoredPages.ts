@@ -1,11 +1,15 @@
 import { crc32c } from "@node-rs/crc32"
 import type { Kernel } from "../mkvs/kernel/Kernel.ts"
 import { readU32, writeU32 } from "../mkvs/paged/Page.ts"
-import type { PageSink, PageSource } from "../mkvs/paged/PageSource.ts"
+import type { PageBuffer, PageSink, PageSource } from "../mkvs/paged/PageSource.ts"
+import { isInner } from "../mkvs/paged/PageWalk.ts"
 import { DatabaseDamaged } from "./NodeDatabaseError.ts"
 import type { Change, PageStore } from "./PageStore.ts"
 
 export const pagesTable = "pages"
+
+/** Pages of a commit whose inner ones are cached when they are stored. */
+const cachedCommitMax = 16_384
 
 /** Inner pages kept in memory, in bytes, unless told otherwise. */
 export const cacheBytesDefault = 32 * 1_048_576
@@ -29,16 +33,15 @@ export class StoredPages implements PageSource {
   }
 
   view(id: number): Uint8Array {
-    const cached = this.cache.get(id)
-    if (cached !== undefined) return cached
-    const pending = this.pending.get(id)
-    if (pending !== undefined) return pending.subarray(0, pending.length - 4)
-    return this.read(id)
+    return this.held(id) ?? this.read(id)
   }
 
   page(id: number): Uint8Array {
-    const view = this.view(id)
-    return this.cache.has(id) || this.pending.has(id) ? view : view.slice()
+    return this.held(id) ?? this.read(id).slice()
+  }
+
+  lend(id: number, buffer: PageBuffer): Uint8Array {
+    return this.held(id) ?? buffer.copyOf(this.read(id))
   }
 
   keep(id: number, content: Uint8Array): void {
@@ -59,6 +62,28 @@ export class StoredPages implements PageSource {
       throw new DatabaseDamaged({ record: `page ${id}`, reason: "its checksum is wrong" })
     }
     return content
+  }
+
+  /** The page where it is in memory anyway. */
+  private held(id: number): Uint8Array | undefined {
+    const cached = this.cache.get(id)
+    if (cached !== undefined) return cached
+    const pending = this.pending.get(id)
+    return pending?.subarray(0, pending.length - 4)
+  }
+
+  /**
+   * The pending pages are on the medium now. Those that refer to others are kept in memory: the next commit and most
+   * look-ups come through them. A large commit would only push others out.
+   */
+  stored(): void {
+    if (this.pending.size <= cachedCommitMax) {
+      for (const [id, record] of this.pending) {
+        const content = record.subarray(0, record.length - 4)
+        if (isInner(content)) this.cache.set(id, content)
+      }
+    }
+    this.pending.clear()
   }
 
   /** Forgets a page that has been deleted or was never stored. */
@@ -149,7 +174,11 @@ export const pageKey = (id: number): Uint8Array => writeKey(new Uint8Array(8), i
 export const pageId = (key: Uint8Array): number =>
   Number(new DataView(key.buffer, key.byteOffset, 8).getBigUint64(0))
 
-export const putPage = (id: number, record: Uint8Array): Change => ({ table: pagesTable, key: pageKey(id), value: record })
+export const putPage = (id: number, record: Uint8Array): Change => ({
+  table: pagesTable,
+  key: pageKey(id),
+  value: record
+})
 
 export const removePage = (id: number): Change => ({ table: pagesTable, key: pageKey(id), value: undefined })
 
@@ -166,4 +195,7 @@ const writeKey = (key: Uint8Array, id: number): Uint8Array => {
 
 /** Mixes the id into the content's checksum: a page that turns up under another id is damage too. */
 const pageChecksum = (checksum: number, id: number): number =>
-  (checksum ^ Math.imul((id >>> 0) + 1, 0x9e3779b1) ^ Math.imul(Math.floor(id / 0x1_0000_0000), 0x85ebca6b)) >>> 0
+  (checksum ^
+    Math.imul((id >>> 0) + 1, 0x9e3779b1) ^
+    Math.imul(Math.floor(id / 0x1_0000_0000), 0x85ebca6b)) >>>
+  0

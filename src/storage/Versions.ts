@@ -78,7 +78,8 @@ export class Versions {
     }
     const key = Records.u64Key(version)
     const bytes = Records.get(this.store, versionsTable, key)
-    if (bytes === undefined) throw new DatabaseDamaged({ record: `versions ${Bytes.toHex(key)}`, reason: "it is missing" })
+    if (bytes === undefined)
+      throw new DatabaseDamaged({ record: `versions ${Bytes.toHex(key)}`, reason: "it is missing" })
     const fields = new Records.FieldReader(bytes, `versions ${Bytes.toHex(key)}`)
     return Array.from({ length: fields.u8() }, () => ({
       type: fields.u8() === rootType.state ? rootType.state : rootType.io,
@@ -92,7 +93,12 @@ export class Versions {
   putRoots(version: bigint, roots: ReadonlyArray<StoredRoot>): Change {
     const fields = new Records.FieldWriter().u8(roots.length)
     for (const root of roots) {
-      fields.u8(root.type).u8(root.derived ? 1 : 0).raw(root.hash).u64(root.page).u64(root.keys)
+      fields
+        .u8(root.type)
+        .u8(root.derived ? 1 : 0)
+        .raw(root.hash)
+        .u64(root.page)
+        .u64(root.keys)
     }
     return Records.put(versionsTable, Records.u64Key(version), fields.done())
   }
@@ -105,7 +111,8 @@ export class Versions {
   replaced(version: bigint, type: RootType): ReadonlyArray<number> {
     const key = replacedKey(version, type)
     const bytes = Records.get(this.store, replacedTable, key)
-    if (bytes === undefined) throw new DatabaseDamaged({ record: `replaced ${Bytes.toHex(key)}`, reason: "it is missing" })
+    if (bytes === undefined)
+      throw new DatabaseDamaged({ record: `replaced ${Bytes.toHex(key)}`, reason: "it is missing" })
     return decodeIds(bytes, `replaced ${Bytes.toHex(key)}`)
   }
 
@@ -171,6 +178,7 @@ export const decodeIds = (bytes: Uint8Array, record: string): ReadonlyArray<numb
   return ids
 }
 
-const replacedKey = (version: bigint, type: RootType): Uint8Array => Bytes.concat(Records.u64Key(version), Uint8Array.of(type))
+const replacedKey = (version: bigint, type: RootType): Uint8Array =>
+  Bytes.concat(Records.u64Key(version), Uint8Array.of(type))
 
 const isEmpty = (store: PageStore, table: string): boolean => store.range(table).next().done === true

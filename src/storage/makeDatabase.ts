@@ -1,19 +1,19 @@
 import { Effect, Option, type Scope } from "effect"
 import { KeyTooLong, ProofVerificationFailed } from "../mkvs/MkvsError.ts"
+import type { Root } from "../mkvs/Root.ts"
 import { attempt, readFailures, writeFailures } from "./attempt.ts"
 import { newBatch } from "./Batches.ts"
-import { makeOverlayPageStore } from "./OverlayPageStore.ts"
 import { DatabaseCore } from "./DatabaseCore.ts"
 import { finalizeCandidates, versionOf } from "./Finalizing.ts"
 import * as MultipartInsert from "./MultipartInsert.ts"
 import type { FinalizeOptions, NodeDatabase } from "./NodeDatabase.ts"
 import * as Errors from "./NodeDatabaseError.ts"
+import { makeOverlayPageStore } from "./OverlayPageStore.ts"
 import type { Change, PageStore } from "./PageStore.ts"
 import { Pins } from "./Pins.ts"
 import { prune, removeGarbage } from "./Pruning.ts"
 import * as Reading from "./Reading.ts"
 import * as Records from "./Records.ts"
-import type { Root } from "../mkvs/Root.ts"
 import { toRoot } from "./Versions.ts"
 
 export interface MakeOptions {
@@ -41,11 +41,10 @@ export const makeDatabase = (
   options: MakeOptions = {}
 ): Effect.Effect<NodeDatabase.Service, OpenRefused> =>
   Effect.gen(function* () {
-    const core = yield* attempt(() => DatabaseCore.open(medium.store, options), [
-      ...writeFailures,
-      Errors.BadNamespace,
-      Errors.UnknownFormatVersion
-    ])
+    const core = yield* attempt(
+      () => DatabaseCore.open(medium.store, options),
+      [...writeFailures, Errors.BadNamespace, Errors.UnknownFormatVersion]
+    )
     const pins = new Pins(core, medium.pinStore, medium.owner)
     if (!medium.store.readOnly) {
       yield* MultipartInsert.cleanUp(core)
@@ -69,14 +68,20 @@ export const makeOverlayDatabase = (
 ): Effect.Effect<NodeDatabase.Service, OpenRefused, Scope.Scope> =>
   Effect.gen(function* () {
     const below = internals.get(base)
-    if (below === undefined) return yield* Effect.dieMessage("an overlay needs a database made by this package")
+    if (below === undefined)
+      return yield* Effect.dieMessage("an overlay needs a database made by this package")
     const state = yield* attempt(() => below.core.state, readFailures)
     // Versions go from the earliest on, so this one keeps them all.
     if (state.kept !== undefined) yield* below.pins.hold(state.kept.earliest)
     const store = makeOverlayPageStore(below.core.store)
     // What is read through falls to the base, which goes on; this record fixes which versions and pages there are.
     yield* attempt(() => store.write([below.core.versions.putState(state)]), writeFailures)
-    return yield* makeDatabase({ store, path: Option.none(), pinStore: Effect.succeed(store), owner: "overlay" })
+    return yield* makeDatabase({
+      store,
+      path: Option.none(),
+      pinStore: Effect.succeed(store),
+      owner: "overlay"
+    })
   })
 
 const service = (core: DatabaseCore, pins: Pins, medium: Medium): NodeDatabase.Service => ({
@@ -138,7 +143,10 @@ const finalize = (core: DatabaseCore, roots: ReadonlyArray<Root>, options: Final
           core.checkWritable("finalize")
           const state = MultipartInsert.current(core)
           if (state !== undefined && state.version !== versionOf(roots)) {
-            throw new Errors.WrongMultipartVersion({ given: versionOf(roots), running: Option.some(state.version) })
+            throw new Errors.WrongMultipartVersion({
+              given: versionOf(roots),
+              running: Option.some(state.version)
+            })
           }
           return state !== undefined
         }, finalizeFailures)

@@ -1,5 +1,8 @@
 import { FastCheck as fc } from "effect"
 import { describe, expect, it } from "vitest"
+import { decodeChunk } from "../../src/checkpoint/ChunkCodec.ts"
+import { Chunker } from "../../src/checkpoint/Chunker.ts"
+import { Metadata } from "../../src/checkpoint/Metadata.ts"
 import { fromHex, toHex } from "../../src/mkvs/Bytes.ts"
 import { frameEntries } from "../../src/mkvs/CborEntries.ts"
 import { proofOfFramed } from "../../src/mkvs/proof/Proof.ts"
@@ -8,9 +11,6 @@ import { verifyProof } from "../../src/mkvs/proof/ProofVerifier.ts"
 import { ProvingIterator } from "../../src/mkvs/proof/ProvingIterator.ts"
 import { emptyHash, Root } from "../../src/mkvs/Root.ts"
 import type { TreeNode } from "../../src/mkvs/TreeNode.ts"
-import { decodeChunk } from "../../src/checkpoint/ChunkCodec.ts"
-import { Chunker } from "../../src/checkpoint/Chunker.ts"
-import { Metadata } from "../../src/checkpoint/Metadata.ts"
 import { deepTree } from "../mkvs/deep.ts"
 import { nodeHasher } from "../mkvs/hasher.ts"
 import { holds } from "../mkvs/holds.ts"
@@ -52,10 +52,12 @@ describe("Chunker", () => {
 
   it("makes the chunks of the reference's own tests", () => {
     const tree = dataTree("decimal", 1_000)
-    expect(chunksOf(tree.root, { chunkSize: 16_384, threads: 0 }).map(({ digest }) => toHex(digest))).toEqual([
-      "bd09a699c0737d8a9783129f896fb6f452d9b77e81869237312e3bd48fb4cbc7",
-      "e852d2312ab1fe51ab066cc8a7a687e483d9e73206c3e56fc5caaecf6c347c7f"
-    ])
+    expect(chunksOf(tree.root, { chunkSize: 16_384, threads: 0 }).map(({ digest }) => toHex(digest))).toEqual(
+      [
+        "bd09a699c0737d8a9783129f896fb6f452d9b77e81869237312e3bd48fb4cbc7",
+        "e852d2312ab1fe51ab066cc8a7a687e483d9e73206c3e56fc5caaecf6c347c7f"
+      ]
+    )
   })
 
   it("without threads, or with one, does what a proving iterator does", () => {
@@ -89,7 +91,8 @@ describe("Chunker", () => {
   it("is deterministic, wherever its turns end, and counts keys", () => {
     holds(
       fc.property(someTree, someOptions, fc.integer({ min: 1, max: 5 }), (tree, options, steps) => {
-        const digests = (steps: number) => chunksOf(tree.root, options, steps).map(({ digest }) => toHex(digest))
+        const digests = (steps: number) =>
+          chunksOf(tree.root, options, steps).map(({ digest }) => toHex(digest))
         expect(digests(steps)).toEqual(digests(1_000))
         const chunker = new Chunker(tree.root, options)
         const sink = { node: () => {}, hash: () => {}, absent: () => {} }

@@ -1,9 +1,6 @@
-import { Either, FastCheck as fc } from "effect"
 import { readFileSync } from "node:fs"
+import { Either, FastCheck as fc } from "effect"
 import { describe, expect, it } from "vitest"
-import { toHex } from "../../src/mkvs/Bytes.ts"
-import { encode } from "../../src/mkvs/Cbor.ts"
-import { Root } from "../../src/mkvs/Root.ts"
 import {
   ChunkMetadata,
   decodeChunkMetadata,
@@ -15,6 +12,9 @@ import {
   GetCheckpointsRequest,
   Metadata
 } from "../../src/checkpoint/Metadata.ts"
+import { toHex } from "../../src/mkvs/Bytes.ts"
+import { encode } from "../../src/mkvs/Cbor.ts"
+import { Root } from "../../src/mkvs/Root.ts"
 import { holds } from "../mkvs/holds.ts"
 import { checkpoints, vectorUrl } from "../mkvs/vectors.ts"
 
@@ -30,9 +30,12 @@ const chunk = fc
   .record({ root, index: fc.nat(), digest: hash })
   .map((fields) => new ChunkMetadata({ version: 1, ...fields }))
 const request = fc
-  .record({ version: fc.nat({ max: 0xffff }), namespace: hash, rootVersion: version }, {
-    requiredKeys: ["version", "namespace"]
-  })
+  .record(
+    { version: fc.nat({ max: 0xffff }), namespace: hash, rootVersion: version },
+    {
+      requiredKeys: ["version", "namespace"]
+    }
+  )
   .map((fields) => new GetCheckpointsRequest(fields))
 
 /** The reason of a refusal, or `accepted`. */
@@ -99,8 +102,12 @@ describe("Metadata", () => {
     expect(refusal(Uint8Array.of(...fields(), 0))).toMatch(/left over/)
     expect(refusal(new Uint8Array(0))).toMatch(/input ends/)
     // a map of one field that nests arrays without end, and an array that announces 2^32 items
-    expect(refusal(Uint8Array.of(0xa1, 0x61, 0x61, ...Array(10_000).fill(0x81)))).toMatch(/within one another/)
-    expect(refusal(Uint8Array.of(0xa1, 0x61, 0x61, 0x9a, 0xff, 0xff, 0xff, 0xff))).toMatch(/more is announced/)
+    expect(refusal(Uint8Array.of(0xa1, 0x61, 0x61, ...Array(10_000).fill(0x81)))).toMatch(
+      /within one another/
+    )
+    expect(refusal(Uint8Array.of(0xa1, 0x61, 0x61, 0x9a, 0xff, 0xff, 0xff, 0xff))).toMatch(
+      /more is announced/
+    )
     expect(refusal(new Uint8Array(1_000), 2)).toMatch(/at most/)
   })
 
@@ -126,7 +133,9 @@ describe("ChunkMetadata and GetCheckpointsRequest", () => {
     holds(
       fc.property(chunk, request, (chunk, request) => {
         expect(Either.getOrThrow(decodeChunkMetadata(encodeChunkMetadata(chunk)))).toEqual(chunk)
-        expect(Either.getOrThrow(decodeGetCheckpointsRequest(encodeGetCheckpointsRequest(request)))).toEqual(request)
+        expect(Either.getOrThrow(decodeGetCheckpointsRequest(encodeGetCheckpointsRequest(request)))).toEqual(
+          request
+        )
       }),
       200
     )
@@ -136,15 +145,21 @@ describe("ChunkMetadata and GetCheckpointsRequest", () => {
     const tag = (result: Either.Either<unknown, { readonly _tag: string }>) =>
       Either.match(result, { onLeft: (error) => error._tag, onRight: () => "InvalidMetadata" })
     holds(
-      fc.property(fc.uint8Array({ maxLength: 60 }), chunk, fc.nat(), fc.nat({ max: 255 }), (bytes, chunk, at, byte) => {
-        const changed = encodeChunkMetadata(chunk)
-        changed[at % changed.length] = byte
-        for (const candidate of [bytes, changed]) {
-          expect(tag(decodeChunkMetadata(candidate))).toBe("InvalidMetadata")
-          expect(tag(decodeGetCheckpointsRequest(candidate))).toBe("InvalidMetadata")
-          expect(tag(decodeMetadata(candidate))).toBe("InvalidMetadata")
+      fc.property(
+        fc.uint8Array({ maxLength: 60 }),
+        chunk,
+        fc.nat(),
+        fc.nat({ max: 255 }),
+        (bytes, chunk, at, byte) => {
+          const changed = encodeChunkMetadata(chunk)
+          changed[at % changed.length] = byte
+          for (const candidate of [bytes, changed]) {
+            expect(tag(decodeChunkMetadata(candidate))).toBe("InvalidMetadata")
+            expect(tag(decodeGetCheckpointsRequest(candidate))).toBe("InvalidMetadata")
+            expect(tag(decodeMetadata(candidate))).toBe("InvalidMetadata")
+          }
         }
-      }),
+      ),
       300
     )
   })

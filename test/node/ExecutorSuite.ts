@@ -5,7 +5,7 @@ import { ReferenceTree } from "../../src/mkvs/reference/ReferenceTree.ts"
 import * as BlockHeader from "../../src/node/BlockHeader.ts"
 import { Blocks } from "../../src/node/Blocks.ts"
 import { Executor } from "../../src/node/Executor.ts"
-import type * as Node from "../../src/node/Node.ts"
+import type { Node } from "../../src/node/Node.ts"
 import type { ExecutionDefect } from "../../src/node/NodeError.ts"
 import * as State from "../../src/node/State.ts"
 import * as StateMachine from "../../src/node/StateMachine.ts"
@@ -22,7 +22,7 @@ export const executorSuite = (medium: Medium) =>
   describe(`Executor / ${medium.name}`, () => {
     const check = (
       title: string,
-      body: Effect.Effect<void, unknown, Node.Node.Services | NodeDatabase>,
+      body: Effect.Effect<void, unknown, Node.Services | NodeDatabase>,
       options: NodeOptions = {}
     ) => it.scoped(title, () => Effect.flatMap(medium.make, (database) => withNode(database, options, body)))
 

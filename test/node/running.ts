@@ -1,7 +1,7 @@
-import { Chunk, Effect, Layer, type Queue, Stream } from "effect"
+import { Chunk, type Duration, Effect, Layer, type Queue, Stream } from "effect"
 import type { BlockEvent } from "../../src/node/BlockEvents.ts"
 import { BlockEvents } from "../../src/node/BlockEvents.ts"
-import * as Node from "../../src/node/Node.ts"
+import { Node } from "../../src/node/Node.ts"
 import type { Feed, StateMachine } from "../../src/node/StateMachine.ts"
 import type { NodeDatabase } from "../../src/storage/NodeDatabase.ts"
 import { ledger, type Transfer } from "./ledger.ts"
@@ -11,6 +11,7 @@ export type Database = Layer.Layer<NodeDatabase, unknown>
 export interface NodeOptions {
   readonly feed?: Feed<Transfer, unknown>
   readonly blockTransactions?: number
+  readonly blockInterval?: Duration.DurationInput
   readonly retainVersions?: number
   readonly stateMachine?: StateMachine<Transfer>
 }
@@ -19,7 +20,7 @@ export interface NodeOptions {
 export const withNode = <A, E>(
   database: Database,
   options: NodeOptions,
-  body: Effect.Effect<A, E, Node.Node.Services | NodeDatabase>
+  body: Effect.Effect<A, E, Node.Services | NodeDatabase>
 ): Effect.Effect<A, unknown> => Effect.provide(body, nodeLayer(database, options))
 
 export const nodeLayer = (database: Database, options: NodeOptions = {}) =>
@@ -31,7 +32,7 @@ export const refusal = (database: Database, options: NodeOptions = {}): Effect.E
 
 /** Runs the node's feed to its end; everything that was published meanwhile. */
 export const runFeed = Effect.gen(function* () {
-  const node = yield* Node.Node
+  const node = yield* Node
   const events = yield* (yield* BlockEvents).subscribe
   yield* node.runFeed
   return yield* takeUntil(events, (event) => event._tag === "FeedEnded")

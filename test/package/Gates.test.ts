@@ -65,7 +65,8 @@ describe("imports", () => {
       "src/checkpoint/Chunker.ts": 'export const a = 1\nexport * from "../mkvs/paged/Merge.ts"\n',
       "src/storage/Versions.ts": 'export const b: import("../node/Node.ts").A = 1\n',
       "src/checkpoint/Creator.ts": 'export const c = () => import("lmdb")\n',
-      "src/node/Node.ts": 'import "../../test/node/NodeSuite.ts"\nimport "../index.ts"\n',
+      "src/node/Node.ts":
+        'import "../../test/node/NodeSuite.ts"\nimport "../index.ts"\nimport "effect-cairn/mkvs"\n',
       "src/http/Server.ts": 'import "../cli/Cli.ts"\n',
       "src/elsewhere/New.ts": 'import "../mkvs/Tree.ts"\n',
       "examples/one/src/index.ts": 'import "../../../src/node/Node.ts"\n'
@@ -86,6 +87,7 @@ describe("imports", () => {
       'src/mkvs/hasher/WasmHasher.ts:2: "crypto" is a Node built-in: src/mkvs runs anywhere',
       'src/node/Node.ts:1: "../../test/node/NodeSuite.ts" lies outside src',
       'src/node/Node.ts:2: "../index.ts" is a top file: import from the folder itself',
+      'src/node/Node.ts:3: "effect-cairn/mkvs" is this package: use the path',
       'src/storage/Versions.ts:1: "../node/Node.ts" is not below src/storage'
     ])
   })

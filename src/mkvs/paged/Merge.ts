@@ -1,7 +1,19 @@
 import { commonBits, getBitAt } from "../Bits.ts"
 import type { Changes } from "./Changes.ts"
+import { MergeFrame } from "./MergeFrame.ts"
 import type { NodeBuilder } from "./NodeBuilder.ts"
-import { leafBytes, leafHashAt, readU16, readU32, readU48, slotAt, slotEnd, tagEmpty, tagLeaf, tagReference } from "./Page.ts"
+import {
+  leafBytes,
+  leafHashAt,
+  readU16,
+  readU32,
+  readU48,
+  slotAt,
+  slotEnd,
+  tagEmpty,
+  tagLeaf,
+  tagReference
+} from "./Page.ts"
 import type { PageSink, PageSource } from "./PageSource.ts"
 
 /**
@@ -20,11 +32,11 @@ export class Merge {
   /** Per change: 1 where it made a difference. */
   readonly effective: Uint8Array
 
-  private readonly frames: Array<Frame> = []
+  private readonly frames: Array<MergeFrame> = []
   private depth = -1
   /** Whether the subtree finished last differs from the old one. */
   private changed = false
-  private first: Uint8Array = emptyBytes
+  private first: Uint8Array = new Uint8Array(0)
   private firstAt = 0
   private firstBits = 0
 
@@ -59,16 +71,32 @@ export class Merge {
     return this.changed
   }
 
-  private step(frame: Frame): void {
+  private step(frame: MergeFrame): void {
     switch (frame.phase) {
-      case phaseLeft:
-        frame.phase = phaseBetween
-        return this.child(frame, frame.leftOld, frame.leftAt, frame.leftEnd, frame.leftSkip, frame.rest, frame.middle)
-      case phaseBetween:
+      case 0:
+        frame.phase = 1
+        return this.child(
+          frame,
+          frame.leftOld,
+          frame.leftAt,
+          frame.leftEnd,
+          frame.leftSkip,
+          frame.rest,
+          frame.middle
+        )
+      case 1:
         frame.changed ||= this.changed
         frame.right = this.builder.end
-        frame.phase = phaseRight
-        return this.child(frame, frame.rightOld, frame.rightAt, frame.rightEnd, frame.rightSkip, frame.middle, frame.hi)
+        frame.phase = 2
+        return this.child(
+          frame,
+          frame.rightOld,
+          frame.rightAt,
+          frame.rightEnd,
+          frame.rightSkip,
+          frame.middle,
+          frame.hi
+        )
       default:
         frame.changed ||= this.changed
         return this.finish(frame)
@@ -76,7 +104,15 @@ export class Merge {
   }
 
   /** Handles one child: at once where no change concerns it, else by a frame of its own. */
-  private child(parent: Frame, old: Uint8Array | undefined, at: number, end: number, skip: number, lo: number, hi: number) {
+  private child(
+    parent: MergeFrame,
+    old: Uint8Array | undefined,
+    at: number,
+    end: number,
+    skip: number,
+    lo: number,
+    hi: number
+  ) {
     if (lo === hi) {
       this.changed = false
       if (old === undefined) this.builder.empty()
@@ -100,10 +136,10 @@ export class Merge {
     this.enter(frame)
   }
 
-  private push(path: number, lo: number, hi: number): Frame {
+  private push(path: number, lo: number, hi: number): MergeFrame {
     this.depth++
-    let frame = this.frames[this.depth]
-    if (frame === undefined) this.frames.push((frame = new Frame()))
+    if (this.depth === this.frames.length) this.frames.push(new MergeFrame())
+    const frame = this.frames[this.depth]!
     frame.path = path
     frame.lo = lo
     frame.hi = hi
@@ -113,16 +149,16 @@ export class Merge {
     return frame
   }
 
-  private load(frame: Frame, id: number): void {
+  private load(frame: MergeFrame, id: number): void {
     frame.page = id
-    frame.old = this.source.page(id)
+    frame.old = this.source.lend(id, frame.buffer)
     frame.at = 0
     frame.end = frame.old.length
     frame.skip = 0
   }
 
   /** Finds where the node ends and what goes to its leaf, left and right; or settles the place without a node. */
-  private enter(frame: Frame): void {
+  private enter(frame: MergeFrame): void {
     const { changes } = this
     changes.select(frame.lo)
     const key = changes.key
@@ -130,7 +166,8 @@ export class Merge {
     const keyBits = changes.keyLength << 3
     const old = frame.old
     if (frame.hi - frame.lo === 1 && (old === undefined || old[frame.at] === tagLeaf)) {
-      if (old === undefined || leafHasKey(old, frame.at, key, keyAt, changes.keyLength)) return this.settle(frame)
+      if (old === undefined || leafHasKey(old, frame.at, key, keyAt, changes.keyLength))
+        return this.settle(frame)
       if (changes.valueLength < 0) return this.unchanged(frame)
     }
     let bits = keyBits
@@ -155,7 +192,7 @@ export class Merge {
   }
 
   /** Shares out changes and old subtree between leaf, left and right of the node that ends at `frame.bits`. */
-  private divide(frame: Frame): void {
+  private divide(frame: MergeFrame): void {
     const { old, at, bits } = frame
     frame.ownLeaf = this.firstBits === bits
     frame.rest = frame.ownLeaf ? frame.lo + 1 : frame.lo
@@ -187,7 +224,7 @@ export class Merge {
   }
 
   /** Writes head and slot; left comes next. */
-  private open(frame: Frame): void {
+  private open(frame: MergeFrame): void {
     const { builder } = this
     builder.head(this.first, this.firstAt, frame.path, frame.bits - frame.path)
     frame.slot = builder.end
@@ -196,11 +233,11 @@ export class Merge {
     else builder.copy(frame.slotOld, frame.slotAt, frame.slotEnd)
     builder.gap()
     frame.left = builder.end
-    frame.phase = phaseLeft
+    frame.phase = 0
   }
 
   /** The change `lo` concerns the leaf child itself. */
-  private slot(frame: Frame): void {
+  private slot(frame: MergeFrame): void {
     const { builder, changes } = this
     changes.select(frame.lo)
     let old = frame.slotOld
@@ -225,10 +262,11 @@ export class Merge {
   }
 
   /** One change meets an empty place, or the leaf of the same key. */
-  private settle(frame: Frame): void {
+  private settle(frame: MergeFrame): void {
     const { builder, changes } = this
     const { old, at } = frame
-    if (old === undefined ? changes.valueLength < 0 : leafHasValue(old, at, changes)) return this.unchanged(frame)
+    if (old === undefined ? changes.valueLength < 0 : leafHasValue(old, at, changes))
+      return this.unchanged(frame)
     this.count(frame.lo, old !== undefined)
     if (frame.page !== 0) this.sink.replaced(frame.page)
     if (changes.valueLength < 0) builder.empty()
@@ -237,7 +275,7 @@ export class Merge {
     this.depth--
   }
 
-  private finish(frame: Frame): void {
+  private finish(frame: MergeFrame): void {
     if (!frame.changed) {
       this.builder.end = frame.start
       return this.unchanged(frame)
@@ -249,7 +287,7 @@ export class Merge {
   }
 
   /** The place stays as it was, reference and all. */
-  private unchanged(frame: Frame): void {
+  private unchanged(frame: MergeFrame): void {
     const { builder } = this
     const outer = frame.outer
     if (outer === undefined) builder.empty()
@@ -274,7 +312,14 @@ export class Merge {
 
   private leaf(): void {
     const { changes } = this
-    this.builder.leaf(changes.key, changes.keyAt, changes.keyLength, changes.value, changes.valueAt, changes.valueLength)
+    this.builder.leaf(
+      changes.key,
+      changes.keyAt,
+      changes.keyLength,
+      changes.value,
+      changes.valueAt,
+      changes.valueLength
+    )
   }
 
   /** Notes that change `index`, which is selected, makes a difference. */
@@ -296,75 +341,6 @@ export class Merge {
       else to = middle
     }
     return from
-  }
-}
-
-const phaseLeft = 0
-const phaseBetween = 1
-const phaseRight = 2
-
-const emptyBytes = new Uint8Array(0)
-
-/** A node under work. Frames are reused; all fields are set by `push`, `child`, `load`, `divide` and `open`. */
-class Frame {
-  phase = phaseLeft
-  /** Bits above the node, and where it ends. */
-  path = 0
-  bits = 0
-  /** The changes at this place; of those, the first may concern the leaf child, then [rest, middle) left, [middle, hi) right. */
-  lo = 0
-  hi = 0
-  ownLeaf = false
-  rest = 0
-  middle = 0
-  /** What stood here, as the parent holds it: perhaps a reference. */
-  outer: Uint8Array | undefined = undefined
-  outerAt = 0
-  outerEnd = 0
-  outerSkip = 0
-  /** The same, looked up; `skip` label bits belong to nodes above. `page` is its id where it was a reference, else 0. */
-  old: Uint8Array | undefined = undefined
-  at = 0
-  end = 0
-  skip = 0
-  page = 0
-  /** Old children, and how many of their label bits this node takes. */
-  slotOld: Uint8Array | undefined = undefined
-  slotAt = 0
-  slotEnd = 0
-  leftOld: Uint8Array | undefined = undefined
-  leftAt = 0
-  leftEnd = 0
-  leftSkip = 0
-  rightOld: Uint8Array | undefined = undefined
-  rightAt = 0
-  rightEnd = 0
-  rightSkip = 0
-  /** Positions in the builder. */
-  start = 0
-  slot = 0
-  left = 0
-  right = 0
-  changed = false
-
-  oldSlot(bytes: Uint8Array, at: number, end: number): void {
-    this.slotOld = bytes
-    this.slotAt = at
-    this.slotEnd = end
-  }
-
-  oldLeft(bytes: Uint8Array, at: number, end: number, skip: number): void {
-    this.leftOld = bytes
-    this.leftAt = at
-    this.leftEnd = end
-    this.leftSkip = skip
-  }
-
-  oldRight(bytes: Uint8Array, at: number, end: number, skip: number): void {
-    this.rightOld = bytes
-    this.rightAt = at
-    this.rightEnd = end
-    this.rightSkip = skip
   }
 }
 
@@ -398,4 +374,3 @@ const same = (a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, length: nu
   for (let i = 0; i < length; i++) if (a[aAt + i] !== b[bAt + i]) return false
   return true
 }
-

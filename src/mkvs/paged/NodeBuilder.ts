@@ -138,7 +138,8 @@ export class NodeBuilder {
   root(): { readonly page: number; readonly hash: Uint8Array } {
     const { memory } = this
     const at = this.kernel.base
-    if (memory[at] === tagEmpty) return { page: 0, hash: memory.slice(this.kernel.emptyHash, this.kernel.emptyHash + 32) }
+    if (memory[at] === tagEmpty)
+      return { page: 0, hash: memory.slice(this.kernel.emptyHash, this.kernel.emptyHash + 32) }
     const page = memory[at] === tagReference ? readU48(memory, at + 1) : this.sink.write(memory, at, this.end)
     const hashAt = nodeHashAt(memory, at)
     return { page, hash: memory.slice(hashAt, hashAt + 32) }
@@ -200,7 +201,8 @@ export class NodeBuilder {
     const childBits = readU16(bytes, at + 1)
     const childSlot = slotAt(bytes, at)
     const tail = bytes === this.memory ? bytes.slice(childSlot, end) : bytes.subarray(childSlot, end)
-    const childLabel = bytes === this.memory ? bytes.slice(at + 3, childSlot) : bytes.subarray(at + 3, childSlot)
+    const childLabel =
+      bytes === this.memory ? bytes.slice(at + 3, childSlot) : bytes.subarray(at + 3, childSlot)
     const slot = start + 3 + bytesOf(ownBits + childBits)
     this.end = start
     this.reserve(slot - start + tail.length)

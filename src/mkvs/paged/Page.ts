@@ -68,7 +68,11 @@ export const slotAt = (bytes: Uint8Array, at: number): number => at + 3 + bytesO
 /** Where the slot (or any node that is not internal) that begins at `slot` ends. */
 export const slotEnd = (bytes: Uint8Array, slot: number): number => {
   const tag = bytes[slot]
-  return tag === tagEmpty ? slot + 1 : tag === tagReference ? slot + referenceBytes : slot + leafBytes(bytes, slot)
+  return tag === tagEmpty
+    ? slot + 1
+    : tag === tagReference
+      ? slot + referenceBytes
+      : slot + leafBytes(bytes, slot)
 }
 
 /** An internal node's hash, given its slot; the length of left follows it, then left. */

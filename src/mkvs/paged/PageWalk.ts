@@ -1,7 +1,16 @@
 import { bytesOf } from "../Bits.ts"
 import * as Bytes from "../Bytes.ts"
 import type { Kernel } from "../kernel/Kernel.ts"
-import { nodeHashAt, readU16, readU32, readU48, tagEmpty, tagInternal, tagLeaf, tagReference } from "./Page.ts"
+import {
+  nodeHashAt,
+  readU16,
+  readU32,
+  readU48,
+  tagEmpty,
+  tagInternal,
+  tagLeaf,
+  tagReference
+} from "./Page.ts"
 
 /** A page that another one refers to, and the hash it must have. */
 export interface PageReference {
@@ -17,9 +26,17 @@ export const pageReferences = (page: Uint8Array): Array<PageReference> => {
   const references: Array<PageReference> = []
   scanPage(page, {
     node: () => {},
-    reference: (at) => references.push({ id: readU48(page, at + 1), hash: Bytes.copy(page.subarray(at + 7, at + 39)) })
+    reference: (at) =>
+      references.push({ id: readU48(page, at + 1), hash: Bytes.copy(page.subarray(at + 7, at + 39)) })
   })
   return references
+}
+
+/** Whether a page refers to others: an inner page. */
+export const isInner = (page: Uint8Array): boolean => {
+  let found = false
+  scanPage(page, { node: () => {}, reference: () => (found = true) })
+  return found
 }
 
 /** Checks every hash in a page against the node it belongs to. Its children's hashes are taken as stored. */
@@ -36,11 +53,13 @@ export const checkPage = (page: Uint8Array, kernel: Kernel): { readonly keys: nu
         keys++
         kernel.hashLeaf(at + start, out)
       } else {
-        const hash = (child: number) => (page[child] === tagEmpty ? kernel.emptyHash : at + nodeHashAt(page, child))
+        const hash = (child: number) =>
+          page[child] === tagEmpty ? kernel.emptyHash : at + nodeHashAt(page, child)
         kernel.hashInternal(at + start, slot - start, hash(slot), hash(left), hash(right), out)
       }
       for (let i = 0; i < 32; i++) {
-        if (memory[out + i] !== page[hashAt + i]) throw new MalformedPage("a node does not have the hash stored with it", start)
+        if (memory[out + i] !== page[hashAt + i])
+          throw new MalformedPage("a node does not have the hash stored with it", start)
       }
     },
     reference: () => {}
@@ -61,7 +80,7 @@ export class MalformedPage extends Error {
 interface PageVisitor {
   /** A leaf (`slot` is -1) or an internal node. */
   node(start: number, slot: number, hashAt: number, left: number, right: number): void
-  reference(at: number): void
+  reference(at: number): unknown
 }
 
 /** Visits the nodes of a page in pre-order; bounds-checked, because this is what looks for damage. */

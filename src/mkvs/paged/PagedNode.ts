@@ -1,5 +1,15 @@
 import type { InternalNode, LeafNode, TreeNode } from "../TreeNode.ts"
-import { leafHashAt, readU16, readU32, readU48, slotAt, slotEnd, tagEmpty, tagLeaf, tagReference } from "./Page.ts"
+import {
+  leafHashAt,
+  readU16,
+  readU32,
+  readU48,
+  slotAt,
+  slotEnd,
+  tagEmpty,
+  tagLeaf,
+  tagReference
+} from "./Page.ts"
 import type { PageSource } from "./PageSource.ts"
 
 /** A leaf inside a page. Shares the page's memory. */

@@ -2,7 +2,17 @@ import { getBit } from "../Bits.ts"
 import { iterateNode } from "../NodeIterator.ts"
 import type { Entry, IterateOptions, Reader } from "../Tree.ts"
 import type { TreeNode } from "../TreeNode.ts"
-import { leafHashAt, readU16, readU32, readU48, slotAt, slotEnd, tagEmpty, tagLeaf, tagReference } from "./Page.ts"
+import {
+  leafHashAt,
+  readU16,
+  readU32,
+  readU48,
+  slotAt,
+  slotEnd,
+  tagEmpty,
+  tagLeaf,
+  tagReference
+} from "./Page.ts"
 import { pagedRoot } from "./PagedNode.ts"
 import type { PageSource } from "./PageSource.ts"
 
@@ -19,7 +29,9 @@ export class PagedReader implements Reader {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return findLeaf(this.source, this.rootPage, key) ? found.page.slice(found.valueAt, found.valueEnd) : undefined
+    return findLeaf(this.source, this.rootPage, key)
+      ? found.page.slice(found.valueAt, found.valueEnd)
+      : undefined
   }
 
   has(key: Uint8Array): boolean {
@@ -32,7 +44,11 @@ export class PagedReader implements Reader {
 }
 
 /** Where `findLeaf` found its leaf: one record instead of one per look-up. Valid until the source's next call. */
-const found: { page: Uint8Array; valueAt: number; valueEnd: number } = { page: new Uint8Array(0), valueAt: 0, valueEnd: 0 }
+const found: { page: Uint8Array; valueAt: number; valueEnd: number } = {
+  page: new Uint8Array(0),
+  valueAt: 0,
+  valueEnd: 0
+}
 
 /**
  * Follows the key's bits at the end of each node without looking at labels: the leaf carries its whole key, so one

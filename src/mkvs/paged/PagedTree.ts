@@ -31,6 +31,10 @@ export class MemoryPages implements PageSource, PageSink {
     return this.view(id)
   }
 
+  lend(id: number): Uint8Array {
+    return this.view(id)
+  }
+
   keep(): void {}
 
   write(memory: Uint8Array, at: number, end: number): number {

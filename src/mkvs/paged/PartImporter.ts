@@ -1,5 +1,5 @@
 import { ProofVerificationFailed } from "../MkvsError.ts"
-import { type ProofVisitor, ProofScanner } from "../proof/ProofScanner.ts"
+import { ProofScanner, type ProofVisitor } from "../proof/ProofScanner.ts"
 import type { NodeBuilder } from "./NodeBuilder.ts"
 import { nodeHashAt, readU16, readU32, readU48, tagEmpty, tagReference } from "./Page.ts"
 
@@ -60,8 +60,8 @@ export class PartImporter implements ProofVisitor {
   internal(head: number, headEnd: number, _labelBits: number, leaf: number): void {
     const { builder, entries } = this
     this.depth++
-    let frame = this.frames[this.depth]
-    if (frame === undefined) this.frames.push((frame = new Frame()))
+    if (this.depth === this.frames.length) this.frames.push(new Frame())
+    const frame = this.frames[this.depth]!
     frame.whole = true
     frame.right = 0
     frame.keys = this.keys

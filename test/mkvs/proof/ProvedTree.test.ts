@@ -122,6 +122,21 @@ describe("iterate", () => {
     }
   })
 
+  it("asks for no node that lies outside the range by its branch bit alone", () => {
+    const tree = treeOf(["a", "b"].map((key) => [text(key), text(key)]))
+    for (const version of versions) {
+      const ofA = verifyProof(proveGet(tree.root, text("a"), { version }), tree.rootHash, nodeHasher)
+      const onlyA = { entries: [[text("a"), text("a")]], complete: true }
+      expect(taken(ofA.iterate({ prefix: text("a") }))).toEqual(onlyA)
+      expect(taken(ofA.iterate({ from: text("aa"), reverse: true }))).toEqual(onlyA)
+      expect(taken(ofA.iterate())).toEqual({ ...onlyA, complete: false })
+      const ofB = verifyProof(proveGet(tree.root, text("b"), { version }), tree.rootHash, nodeHasher)
+      const onlyB = { entries: [[text("b"), text("b")]], complete: true }
+      expect(taken(ofB.iterate({ from: text("b") }))).toEqual(onlyB)
+      expect(taken(ofB.iterate({ reverse: true }))).toEqual({ ...onlyB, complete: false })
+    }
+  })
+
   it("keeps what it was asked, also when the caller reuses its buffers", () => {
     const tree = treeOf(dataSet("decimal", "reuse", 30))
     const from = text("2")

@@ -6,7 +6,6 @@ import {
 } from "../../../src/mkvs/reference/ReferenceNode.ts"
 import { ReferenceTree } from "../../../src/mkvs/reference/ReferenceTree.ts"
 import type { Entry } from "../../../src/mkvs/Tree.ts"
-import { dataSet, type Profile } from "../dataset.ts"
 import { nodeHasher } from "../hasher.ts"
 
 /** Trees for tests of proofs. */
@@ -15,16 +14,6 @@ export const treeOf = (entries: Iterable<Entry>): ReferenceTree => {
   const tree = new ReferenceTree(nodeHasher)
   for (const [key, value] of entries) tree.insert(key, value)
   tree.commit()
-  return tree
-}
-
-const known = new Map<string, ReferenceTree>()
-
-/** The tree of a vector: the first `count` entries of a data set with seed `visible`. */
-export const treeOfVector = (profile: Profile, count: number): ReferenceTree => {
-  const name = `${profile}/${count}`
-  const tree = known.get(name) ?? treeOf(dataSet(profile, "visible", count))
-  known.set(name, tree)
   return tree
 }
 

@@ -13,7 +13,7 @@ import { NodeDatabase } from "effect-cairn/storage"
 const text = (value: string) => new TextEncoder().encode(value)
 
 const write = Effect.gen(function* () {
-  const database = yield* NodeDatabase.NodeDatabase
+  const database = yield* NodeDatabase
   const batch = yield* database.newBatch(Root.emptyRoot(database.namespace, 0n, Root.rootType.state), 1n)
   for (let i = 0; i < 1000; i++) batch.insert(text(`${i}`), text(`${i}`))
   const { root } = yield* batch.commit
@@ -22,7 +22,7 @@ const write = Effect.gen(function* () {
 
 const prove = (key: Uint8Array) =>
   Effect.gen(function* () {
-    const database = yield* NodeDatabase.NodeDatabase
+    const database = yield* NodeDatabase
     const [root] = yield* database.rootsForVersion(1n)
     if (root === undefined) return yield* Effect.dieMessage("version 1 has no root")
     const proof = yield* database.read(root, ({ top }) => Prover.proveGet(top, key))
@@ -37,7 +37,7 @@ const read = Effect.gen(function* () {
   return { root, present, absent }
 })
 
-const on = <E>(layer: Layer.Layer<NodeDatabase.NodeDatabase, E>) => ({
+const on = <E>(layer: Layer.Layer<NodeDatabase, E>) => ({
   writeAndRead: write.pipe(Effect.andThen(read), Effect.provide(layer)),
   read: read.pipe(Effect.provide(layer))
 })

@@ -58,7 +58,9 @@ export const multipartCases = (check: Check): void => {
     "a part for every key, and keys that are prefixes of others",
     Effect.gen(function* () {
       const database = yield* NodeDatabase
-      const content = Object.fromEntries(Array.from({ length: 40 }, (_, i) => ["x".repeat(i), `${i}`.repeat(50 * i)]))
+      const content = Object.fromEntries(
+        Array.from({ length: 40 }, (_, i) => ["x".repeat(i), `${i}`.repeat(50 * i)])
+      )
       const { root, parts } = yield* foreign(1n, content, 1)
       yield* database.multipart.start(1n, text(""))
       for (const part of parts) yield* database.multipart.put(part)
@@ -160,7 +162,10 @@ export const multipartCases = (check: Check): void => {
         bad[at]! ^= 1 << (at % 8)
         yield* fails(database.multipart.put({ index: 0, root, entries: bad }), "ProofVerificationFailed")
       }
-      yield* fails(database.multipart.put({ index: 0, root, entries: entries.subarray(0, -1) }), "ProofVerificationFailed")
+      yield* fails(
+        database.multipart.put({ index: 0, root, entries: entries.subarray(0, -1) }),
+        "ProofVerificationFailed"
+      )
       expect(yield* database.multipart.done(root)).toEqual([])
       for (const part of parts) yield* database.multipart.put(part)
       yield* database.finalize([root])
@@ -213,7 +218,10 @@ export const multipartCases = (check: Check): void => {
       const database = yield* NodeDatabase
       const { root, parts } = yield* foreign(1n, { a: "1" }, 5)
       yield* database.multipart.start(1n, text(""))
-      yield* fails(database.multipart.put({ ...parts[0]!, root: withNamespace(root, otherNamespace) }), "BadNamespace")
+      yield* fails(
+        database.multipart.put({ ...parts[0]!, root: withNamespace(root, otherNamespace) }),
+        "BadNamespace"
+      )
     })
   )
 
@@ -244,7 +252,8 @@ export const multipartCases = (check: Check): void => {
       const database = yield* NodeDatabase
       const { entries, root } = yield* billionNodes
       yield* database.multipart.start(1n, text(""))
-      for (const [index, part] of entries.entries()) yield* database.multipart.put({ index, root, entries: part })
+      for (const [index, part] of entries.entries())
+        yield* database.multipart.put({ index, root, entries: part })
       yield* fails(database.finalize([root]), "ProofVerificationFailed")
     })
   )

@@ -95,7 +95,9 @@ export const pruningCases = (check: Check): void => {
       let state = yield* nothing(0n)
       for (let version = 1n; version <= 3n; version++) {
         const next = yield* candidate(state, version, { a: `${version}` })
-        const io = yield* candidate(yield* nothing(version, rootType.io), version, { [`input ${version}`]: "x" })
+        const io = yield* candidate(yield* nothing(version, rootType.io), version, {
+          [`input ${version}`]: "x"
+        })
         yield* database.finalize([next.root, io.root])
         state = next.root
       }
@@ -167,7 +169,10 @@ export const pruningCases = (check: Check): void => {
     "thousands of pages are pruned in slices",
     Effect.gen(function* () {
       const database = yield* NodeDatabase
-      yield* advance(yield* nothing(0n), Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`${i}`, "x".repeat(1500)])))
+      yield* advance(
+        yield* nothing(0n),
+        Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`${i}`, "x".repeat(1500)]))
+      )
       const other = yield* candidate(yield* nothing(1n), 2n, { only: "this" })
       yield* database.finalize([other.root])
       yield* database.prune(1n)

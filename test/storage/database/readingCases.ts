@@ -1,8 +1,8 @@
 import { Chunk, Effect, Option, Stream } from "effect"
 import { expect } from "vitest"
 import { nodeHasher } from "../../../src/mkvs/hasher/NodeHasher.ts"
-import { proveGet } from "../../../src/mkvs/proof/Prover.ts"
 import { verifyProof } from "../../../src/mkvs/proof/ProofVerifier.ts"
+import { proveGet } from "../../../src/mkvs/proof/Prover.ts"
 import { Root, rootType } from "../../../src/mkvs/Root.ts"
 import { NodeDatabase } from "../../../src/storage/NodeDatabase.ts"
 import {
@@ -53,7 +53,10 @@ export const readingCases = (check: Check): void => {
       const database = yield* NodeDatabase
       const [first, second] = yield* versions({ a: "1" }, { a: "2" })
       const mixed = withVersion(first!, second!.version)
-      yield* fails(database.read(mixed, () => 0), "RootNotFound")
+      yield* fails(
+        database.read(mixed, () => 0),
+        "RootNotFound"
+      )
       yield* fails(database.snapshot(mixed), "RootNotFound")
       yield* fails(database.verify(mixed), "RootNotFound")
       expect(yield* database.has(mixed)).toBe(false)
@@ -70,7 +73,8 @@ export const readingCases = (check: Check): void => {
       const { root } = yield* batch.commit
       yield* database.finalize([root])
       yield* database.read(root, (snapshot) => {
-        for (const size of sizes) expect(snapshot.get(text(`${size}`))).toEqual(new Uint8Array(size).fill(size % 251))
+        for (const size of sizes)
+          expect(snapshot.get(text(`${size}`))).toEqual(new Uint8Array(size).fill(size % 251))
       })
       expect(yield* database.verify(root)).toMatchObject({ keys: sizes.length })
     })
@@ -108,7 +112,9 @@ export const readingCases = (check: Check): void => {
       const [root] = yield* versions({ a: "1", b: "2", c: "3" })
       const top = yield* database.node(root!, text("a"), root!.hash)
       expect(top.hash).toEqual(root!.hash)
-      const leaf = yield* database.read(root!, ({ top }) => (top?.isLeaf === false ? top.left?.hash : undefined))
+      const leaf = yield* database.read(root!, ({ top }) =>
+        top?.isLeaf === false ? top.left?.hash : undefined
+      )
       expect((yield* database.node(root!, text("a"), leaf!)).hash).toEqual(leaf)
       const error = yield* fails(database.node(root!, text("a"), new Uint8Array(32)), "NodeNotFound")
       expect(error.hash).toEqual(new Uint8Array(32))
@@ -119,7 +125,11 @@ export const readingCases = (check: Check): void => {
   check(
     "the write log between neighbours and across versions",
     Effect.gen(function* () {
-      const [first, second, third] = yield* versions({ a: "1", b: "1" }, { a: "2", c: "2" }, { a: "1", b: null })
+      const [first, second, third] = yield* versions(
+        { a: "1", b: "1" },
+        { a: "2", c: "2" },
+        { a: "1", b: null }
+      )
       expect(yield* writeLog(first!, second!)).toEqual([
         ["a", "2"],
         ["c", "2"]
@@ -163,7 +173,10 @@ export const readingCases = (check: Check): void => {
     "verify counts pages and keys",
     Effect.gen(function* () {
       const database = yield* NodeDatabase
-      const [root, empty] = yield* versions(manyWrites(4000), Object.fromEntries(Object.keys(manyWrites(4000)).map((key) => [key, null])))
+      const [root, empty] = yield* versions(
+        manyWrites(4000),
+        Object.fromEntries(Object.keys(manyWrites(4000)).map((key) => [key, null]))
+      )
       const { pages, keys } = yield* database.verify(root!)
       expect(keys).toBe(4000)
       expect(pages).toBeGreaterThan(100)
@@ -193,7 +206,9 @@ export const readingCases = (check: Check): void => {
         ["2", "two"],
         ["3", "three"]
       ])
-      const back = Chunk.toReadonlyArray(yield* Stream.runCollect(records.range("blocks", { reverse: true, to: text("3") })))
+      const back = Chunk.toReadonlyArray(
+        yield* Stream.runCollect(records.range("blocks", { reverse: true, to: text("3") }))
+      )
       expect(back.map(([key]) => show(key))).toEqual(["2"])
     })
   )
@@ -207,7 +222,9 @@ export const readingCases = (check: Check): void => {
       yield* fails(database.finalize([withVersion(commit.root, 2n)], { changes }), "RootNotFound")
       expect(yield* database.records.get("blocks", text("1"))).toEqual(Option.none())
       yield* database.finalize([commit.root], { changes })
-      expect(Option.map(yield* database.records.get("blocks", text("1")), show)).toEqual(Option.some("block 1"))
+      expect(Option.map(yield* database.records.get("blocks", text("1")), show)).toEqual(
+        Option.some("block 1")
+      )
     })
   )
 

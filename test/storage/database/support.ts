@@ -10,16 +10,19 @@ import { type BatchCommit, NodeDatabase, type Part } from "../../../src/storage/
 
 export const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
-export const show = (bytes: Uint8Array | undefined): string | undefined => bytes && new TextDecoder().decode(bytes)
+export const show = (bytes: Uint8Array | undefined): string | undefined =>
+  bytes && new TextDecoder().decode(bytes)
 
 /** A database with nothing in it, new for each case. */
 export type Fresh = () => Layer.Layer<NodeDatabase, unknown>
 
 export type Check = (title: string, body: Effect.Effect<void, unknown, NodeDatabase | Scope.Scope>) => void
 
-export const checks = (fresh: Fresh): Check => (title, body) => {
-  it.scoped(title, () => Effect.provide(body, fresh()))
-}
+export const checks =
+  (fresh: Fresh): Check =>
+  (title, body) => {
+    it.scoped(title, () => Effect.provide(body, fresh()))
+  }
 
 /** What a test writes: `null` removes. */
 export type Writes = Readonly<Record<string, string | null>>
@@ -88,7 +91,12 @@ export const dies = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 export const some = <A>(value: A) => Option.some(value)
 
 /** Parts that cover a tree between them: proofs of `keysPerPart` neighbouring keys each. */
-export const partsOf = (root: Root, top: TreeNode | undefined, keys: ReadonlyArray<Uint8Array>, keysPerPart: number) => {
+export const partsOf = (
+  root: Root,
+  top: TreeNode | undefined,
+  keys: ReadonlyArray<Uint8Array>,
+  keysPerPart: number
+) => {
   const parts: Array<Part> = []
   for (let from = 0; from === 0 || from < keys.length; from += keysPerPart) {
     const prefetch = Math.min(keysPerPart, keys.length - from) - 1
@@ -99,7 +107,12 @@ export const partsOf = (root: Root, top: TreeNode | undefined, keys: ReadonlyArr
 }
 
 /** A root and its parts from another database, in memory. */
-export const foreign = (version: bigint, writes: Writes, keysPerPart: number, type: RootType = rootType.state) =>
+export const foreign = (
+  version: bigint,
+  writes: Writes,
+  keysPerPart: number,
+  type: RootType = rootType.state
+) =>
   Effect.gen(function* () {
     const database = yield* NodeDatabase
     const batch = yield* database.newBatch(emptyRoot(database.namespace, version, type), version)
@@ -116,4 +129,6 @@ export const withNamespace = (root: Root, namespace: Uint8Array): Root => new Ro
 
 /** Many keys with values, so that a tree takes many pages. */
 export const manyWrites = (count: number, salt = ""): Writes =>
-  Object.fromEntries(Array.from({ length: count }, (_, i) => [`key/${(i * 7919) % 100_003}`, `value ${salt}${i}`.repeat(4)]))
+  Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`key/${(i * 7919) % 100_003}`, `value ${salt}${i}`.repeat(4)])
+  )

@@ -249,7 +249,10 @@ export const versionCases = (check: Check): void => {
       const [first] = yield* versions({ a: "1" })
       const strange = withNamespace(first!, otherNamespace)
       yield* fails(database.newBatch(strange, 2n), "BadNamespace")
-      yield* fails(database.read(strange, () => 0), "BadNamespace")
+      yield* fails(
+        database.read(strange, () => 0),
+        "BadNamespace"
+      )
       yield* fails(database.snapshot(strange), "BadNamespace")
       yield* fails(database.verify(strange), "BadNamespace")
       yield* fails(database.finalize([withNamespace(yield* nothing(2n), otherNamespace)]), "BadNamespace")

@@ -1,0 +1,155 @@
+import { Either, LogLevel, Schema } from "effect"
+
+/** The command line cannot be understood. Nothing was done. */
+export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
+  reason: Schema.String,
+  /** Words of the command whose help explains more. */
+  path: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `${this.reason} (see ${["cairn", ...this.path].join(" ")} --help)`
+  }
+}
+
+/** The commands there are: a group has its commands by name, a command has none. */
+export interface Commands {
+  readonly [name: string]: Commands | undefined
+}
+
+export interface Arranged {
+  /** Words that name the command. */
+  readonly path: ReadonlyArray<string>
+  /** Everything else, in the one order that `@effect/cli` reads: options, then `--`, then arguments. */
+  readonly args: ReadonlyArray<string>
+  /** The value of `--data-dir`, for messages. */
+  readonly dataDir: string | undefined
+  readonly logLevel: LogLevel.LogLevel
+}
+
+/**
+ * Puts a command line into the order that `@effect/cli` reads. By itself that takes an argument `-` for an option,
+ * finds no options behind arguments, knows `--log-level` and `--help` in the first place only, and takes `--key=` for
+ * an option without a value.
+ *
+ * `flags`: names of options that take no value.
+ */
+export const arrange = (
+  argv: ReadonlyArray<string>,
+  commands: Commands,
+  flags: ReadonlySet<string>
+): Either.Either<Arranged, UsageError> => {
+  const reading = new Reading(commands, flags)
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!
+    if (word === "--") {
+      reading.args.push(...argv.slice(i + 1))
+      break
+    }
+    const taken = reading.take(word, argv[i + 1])
+    if (Either.isLeft(taken)) return Either.left(taken.left)
+    if (taken.right) i++
+  }
+  return reading.finish()
+}
+
+const builtIns: ReadonlySet<string> = new Set(["help", "version", "wizard"])
+
+class Reading {
+  readonly args: Array<string> = []
+  readonly #path: Array<string> = []
+  readonly #options: Array<string> = []
+  readonly #builtIns: Array<string> = []
+  readonly #flags: ReadonlySet<string>
+  #commands: Commands
+  #dataDir: string | undefined
+  #logLevel: LogLevel.LogLevel = LogLevel.Info
+
+  constructor(commands: Commands, flags: ReadonlySet<string>) {
+    this.#commands = commands
+    this.#flags = flags
+  }
+
+  /** Takes one word; `true` where the next one belongs to it. */
+  take(word: string, next: string | undefined): Either.Either<boolean, UsageError> {
+    if (word === "-h") return this.#option("help", undefined, undefined)
+    if (word.startsWith("--")) {
+      const [name, ...value] = word.slice(2).split("=")
+      return this.#option(name!, value.length > 0 ? value.join("=") : undefined, next)
+    }
+    if (word.startsWith("-") && word !== "-") {
+      return this.#refuse(`unknown option ${word}; put -- before names that begin with -`)
+    }
+    if (!isGroup(this.#commands)) {
+      this.args.push(word)
+      return Either.right(false)
+    }
+    // not of the prototype: there is no command "constructor"
+    const command = Object.hasOwn(this.#commands, word) ? this.#commands[word] : undefined
+    if (command === undefined) return this.#refuse(`there is no command ${JSON.stringify(word)}: ${this.#choice()}`)
+    this.#path.push(word)
+    this.#commands = command
+    return Either.right(false)
+  }
+
+  finish(): Either.Either<Arranged, UsageError> {
+    if (this.#builtIns.length === 0 && isGroup(this.#commands) && this.#path.length > 0) {
+      return this.#refuse(`a command is missing: ${this.#choice()}`)
+    }
+    const rest = this.args.length === 0 ? [] : ["--", ...this.args]
+    return Either.right({
+      path: this.#path,
+      args: this.#builtIns.length > 0 ? this.#builtIns : [...this.#options, ...rest],
+      dataDir: this.#dataDir,
+      logLevel: this.#logLevel
+    })
+  }
+
+  #option(
+    name: string,
+    given: string | undefined,
+    next: string | undefined
+  ): Either.Either<boolean, UsageError> {
+    const isFlag = builtIns.has(name) || this.#flags.has(name)
+    if (isFlag && given !== undefined) return this.#refuse(`--${name} takes no value`)
+    if (builtIns.has(name)) this.#builtIns.push(`--${name}`)
+    else if (isFlag) this.#options.push(`--${name}`)
+    if (isFlag) return Either.right(false)
+    const value = given ?? next
+    if (value === undefined) return this.#refuse(`--${name} takes a value`)
+    if (name === "log-level") return Either.map(this.#setLogLevel(value), () => given === undefined)
+    if (name === "completions") this.#builtIns.push("--completions", value)
+    else this.#options.push(`--${name}`, value)
+    if (name === "data-dir") this.#dataDir = value
+    return Either.right(given === undefined)
+  }
+
+  #setLogLevel(value: string): Either.Either<void, UsageError> {
+    const level = logLevels.get(value)
+    if (level === undefined) {
+      return this.#refuse(`--log-level ${JSON.stringify(value)}: one of ${[...logLevels.keys()].join(", ")}`)
+    }
+    this.#logLevel = level
+    return Either.right(undefined)
+  }
+
+  #choice(): string {
+    return `one of ${Object.keys(this.#commands).join(", ")}`
+  }
+
+  #refuse(reason: string): Either.Either<never, UsageError> {
+    return Either.left(new UsageError({ reason, path: this.#path }))
+  }
+}
+
+const isGroup = (commands: Commands): boolean => Object.keys(commands).length > 0
+
+const logLevels = new Map<string, LogLevel.LogLevel>([
+  ["all", LogLevel.All],
+  ["trace", LogLevel.Trace],
+  ["debug", LogLevel.Debug],
+  ["info", LogLevel.Info],
+  ["warning", LogLevel.Warning],
+  ["error", LogLevel.Error],
+  ["fatal", LogLevel.Fatal],
+  ["none", LogLevel.None]
+])
