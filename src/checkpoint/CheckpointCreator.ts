@@ -201,8 +201,8 @@ const makeWriteChunks = (
       )
   })
 
-/** Roughly what loading the worker's program costs; enough for 100,000 small keys. */
-const turnsWithoutWorker = 200
+/** Less than what loading the worker's program costs; enough for some 150,000 small keys. */
+const turnsWithoutWorker = 50
 
 const makeWorker = (source: CheckpointSource.Service, program: URL | undefined) =>
   Effect.gen(function* () {

@@ -132,10 +132,11 @@ const versionMaker =
     versions: CheckpointVersions.Service,
     emit: (event: CheckpointerEvent) => Effect.Effect<void>
   ) =>
-  (version: bigint, { chunkSize, threads }: CheckedParameters): Effect.Effect<void, unknown> =>
-    Effect.gen(function* () {
+  (version: bigint, { chunkSize, threads }: CheckedParameters): Effect.Effect<void, unknown> => {
+    const rootsOf = config.getRoots ?? versions.rootsForVersion
+    const makeMissing = Effect.gen(function* () {
       yield* versions.pin(version)
-      const roots = yield* (config.getRoots ?? versions.rootsForVersion)(version)
+      const roots = yield* rootsOf(version)
       if (roots.length !== config.rootsPerVersion) {
         return yield* new UnexpectedRoots({
           version,
@@ -144,14 +145,15 @@ const versionMaker =
         })
       }
       const missing = yield* Effect.filter(roots, (root) => isMissing(creator, root))
-      if (missing.length === 0) return
-      yield* emit(CheckpointerEvent.Creating({ version }))
-      const made: Array<Root> = []
-      const checkpoints = yield* Effect.forEach(missing, (root) =>
-        Effect.tap(creator.create(root, chunkSize, threads), () => Effect.sync(() => made.push(root)))
-      ).pipe(Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : takeBack(creator, made))))
-      yield* emit(CheckpointerEvent.Created({ version, checkpoints }))
+      if (missing.length > 0) yield* emit(CheckpointerEvent.Creating({ version }))
+      return yield* Effect.forEach(missing, (root) => creator.create(root, chunkSize, threads)).pipe(
+        Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : takeBack(creator, missing)))
+      )
     }).pipe(Effect.scoped)
+    return Effect.flatMap(makeMissing, (checkpoints) =>
+      checkpoints.length > 0 ? emit(CheckpointerEvent.Created({ version, checkpoints })) : Effect.void
+    )
+  }
 
 /** A damaged checkpoint is removed, and is missing then. */
 const isMissing = (creator: CheckpointCreator.Service, root: Root) =>
@@ -167,12 +169,16 @@ const isMissing = (creator: CheckpointCreator.Service, root: Root) =>
     })
   )
 
-const takeBack = (creator: CheckpointCreator.Service, made: ReadonlyArray<Root>): Effect.Effect<void> =>
+/** Those of the roots that have been made by now. */
+const takeBack = (creator: CheckpointCreator.Service, roots: ReadonlyArray<Root>): Effect.Effect<void> =>
   Effect.forEach(
-    made,
+    roots,
     (root) =>
-      Effect.catchAll(creator.delete(formatVersion, root), (error) =>
-        Effect.logError("a checkpoint of an incomplete version could not be removed", error)
+      creator.delete(formatVersion, root).pipe(
+        Effect.catchTag("CheckpointNotFound", () => Effect.void),
+        Effect.catchAll((error) =>
+          Effect.logError("a checkpoint of an incomplete version could not be removed", error)
+        )
       ),
     { discard: true }
   )

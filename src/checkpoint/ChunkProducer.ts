@@ -81,6 +81,6 @@ export class ChunkProducer {
   }
 }
 
-/** About 5 ms of walking and compressing small nodes; large values end a turn by its bytes. */
-const stepsPerTurn = 4_096
+/** A few milliseconds of walking and compressing small nodes; large values end a turn by its bytes. */
+const stepsPerTurn = 16_384
 const bytesPerTurn = 256 * 1024

@@ -11,9 +11,12 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   }
 }
 
-/** The commands there are: a group has its commands by name, a command has none. */
+/** The commands there are. */
 export interface Commands {
-  readonly [name: string]: Commands | undefined
+  /** `undefined` where there is no such command. */
+  readonly child: (name: string) => Commands | undefined
+  /** None for a command that can be run; a group's are its commands. */
+  readonly names: ReadonlyArray<string>
 }
 
 export interface Arranged {
@@ -24,6 +27,8 @@ export interface Arranged {
   /** The value of `--data-dir`, for messages. */
   readonly dataDir: string | undefined
   readonly logLevel: LogLevel.LogLevel
+  /** What is wanted instead of the command. */
+  readonly instead: "help" | "version" | undefined
 }
 
 /**
@@ -52,17 +57,16 @@ export const arrange = (
   return reading.finish()
 }
 
-const builtIns: ReadonlySet<string> = new Set(["help", "version", "wizard"])
-
 class Reading {
   readonly args: Array<string> = []
   readonly #path: Array<string> = []
   readonly #options: Array<string> = []
-  readonly #builtIns: Array<string> = []
+  readonly #given = new Set<string>()
   readonly #flags: ReadonlySet<string>
   #commands: Commands
   #dataDir: string | undefined
   #logLevel: LogLevel.LogLevel = LogLevel.Info
+  #instead: Arranged["instead"]
 
   constructor(commands: Commands, flags: ReadonlySet<string>) {
     this.#commands = commands
@@ -79,28 +83,30 @@ class Reading {
     if (word.startsWith("-") && word !== "-") {
       return this.#refuse(`unknown option ${word}; put -- before names that begin with -`)
     }
-    if (!isGroup(this.#commands)) {
+    if (this.#commands.names.length === 0) {
       this.args.push(word)
       return Either.right(false)
     }
-    // not of the prototype: there is no command "constructor"
-    const command = Object.hasOwn(this.#commands, word) ? this.#commands[word] : undefined
-    if (command === undefined) return this.#refuse(`there is no command ${JSON.stringify(word)}: ${this.#choice()}`)
+    const command = this.#commands.child(word)
+    if (command === undefined) {
+      return this.#refuse(`there is no command ${JSON.stringify(word)}: ${this.#choice()}`)
+    }
     this.#path.push(word)
     this.#commands = command
     return Either.right(false)
   }
 
   finish(): Either.Either<Arranged, UsageError> {
-    if (this.#builtIns.length === 0 && isGroup(this.#commands) && this.#path.length > 0) {
+    const isGroup = this.#commands.names.length > 0
+    if (isGroup && this.#path.length > 0 && this.#instead === undefined) {
       return this.#refuse(`a command is missing: ${this.#choice()}`)
     }
-    const rest = this.args.length === 0 ? [] : ["--", ...this.args]
     return Either.right({
       path: this.#path,
-      args: this.#builtIns.length > 0 ? this.#builtIns : [...this.#options, ...rest],
+      args: [...this.#options, ...(this.args.length === 0 ? [] : ["--", ...this.args])],
       dataDir: this.#dataDir,
-      logLevel: this.#logLevel
+      logLevel: this.#logLevel,
+      instead: this.#instead ?? (isGroup ? "help" : undefined)
     })
   }
 
@@ -109,17 +115,20 @@ class Reading {
     given: string | undefined,
     next: string | undefined
   ): Either.Either<boolean, UsageError> {
-    const isFlag = builtIns.has(name) || this.#flags.has(name)
-    if (isFlag && given !== undefined) return this.#refuse(`--${name} takes no value`)
-    if (builtIns.has(name)) this.#builtIns.push(`--${name}`)
-    else if (isFlag) this.#options.push(`--${name}`)
-    if (isFlag) return Either.right(false)
+    if (this.#given.has(name)) return this.#refuse(`--${name} is there twice`)
+    this.#given.add(name)
+    const isInstead = name === "help" || name === "version"
+    if (isInstead || this.#flags.has(name)) {
+      if (given !== undefined) return this.#refuse(`--${name} takes no value`)
+      if (isInstead) this.#instead ??= name
+      else this.#options.push(`--${name}`)
+      return Either.right(false)
+    }
     const value = given ?? next
-    if (value === undefined) return this.#refuse(`--${name} takes a value`)
+    if (value === undefined) return this.#refuse(`--${name} is unknown, or its value is missing`)
     if (name === "log-level") return Either.map(this.#setLogLevel(value), () => given === undefined)
-    if (name === "completions") this.#builtIns.push("--completions", value)
-    else this.#options.push(`--${name}`, value)
     if (name === "data-dir") this.#dataDir = value
+    this.#options.push(`--${name}`, value)
     return Either.right(given === undefined)
   }
 
@@ -133,15 +142,13 @@ class Reading {
   }
 
   #choice(): string {
-    return `one of ${Object.keys(this.#commands).join(", ")}`
+    return `one of ${this.#commands.names.join(", ")}`
   }
 
   #refuse(reason: string): Either.Either<never, UsageError> {
     return Either.left(new UsageError({ reason, path: this.#path }))
   }
 }
-
-const isGroup = (commands: Commands): boolean => Object.keys(commands).length > 0
 
 const logLevels = new Map<string, LogLevel.LogLevel>([
   ["all", LogLevel.All],

@@ -1,6 +1,6 @@
-import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
 import { Cause, Effect, Option, Predicate } from "effect"
+import { textOf } from "./CommandTree.ts"
 import { harmless } from "./Encoding.ts"
 import * as Stderr from "./Stderr.ts"
 
@@ -65,7 +65,9 @@ const defectLine = (cause: Cause.Cause<unknown>): string =>
 
 const failureLine = (error: unknown, { dataDir, path }: ReportOptions): string => {
   if (ValidationError.isValidationError(error)) {
-    const reason = oneLine(withoutColours(HelpDoc.toAnsiText(error.error)))
+    const reason = textOf(error.error)
+      .trim()
+      .replace(/\s*\n\s*/g, "; ")
     const command = ["cairn", ...path].join(" ")
     return `${reason.charAt(0).toLowerCase()}${reason.slice(1)} (see ${command} --help)`
   }
@@ -102,6 +104,3 @@ export const describe = (error: unknown): string =>
   harmless(oneLine(error instanceof Error && error.message !== "" ? error.message : String(error)))
 
 export const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, " ")
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is control sequences that this removes
-export const withoutColours = (text: string): string => text.replace(/\u001b\[[0-9;]*m/g, "")

@@ -1,14 +1,4 @@
-import {
-  type Cause,
-  Context,
-  Data,
-  type Effect,
-  Layer,
-  PubSub,
-  type Queue,
-  type Scope,
-  type Stream
-} from "effect"
+import { type Cause, Context, Data, Effect, Layer, PubSub, type Queue, type Scope, Stream } from "effect"
 import type { Metadata } from "../checkpoint/Metadata.ts"
 import type { Root } from "../mkvs/Root.ts"
 
@@ -52,10 +42,19 @@ export type BlockExecuted = Data.TaggedEnum.Value<BlockEvent, "BlockExecuted">
  * The stream of a node's events. Subscribers never slow the node: one that falls `backlogMax` events behind loses the
  * oldest, which it can see by the gap in the rounds, and finds the blocks in `Blocks`.
  */
-export class BlockEvents extends Context.Tag("effect-cairn/BlockEvents")<
-  BlockEvents,
-  BlockEvents.Service
->() {}
+export class BlockEvents extends Context.Tag("effect-cairn/BlockEvents")<BlockEvents, BlockEvents.Service>() {
+  static readonly layer: Layer.Layer<BlockEvents> = Layer.scoped(
+    BlockEvents,
+    Effect.gen(function* () {
+      const events = yield* Effect.acquireRelease(PubSub.sliding<BlockEvent>(backlogMax), PubSub.shutdown)
+      return {
+        publish: (event) => Effect.asVoid(PubSub.publish(events, event)),
+        subscribe: PubSub.subscribe(events),
+        stream: Stream.fromPubSub(events)
+      }
+    })
+  )
+}
 
 export declare namespace BlockEvents {
   interface Service {

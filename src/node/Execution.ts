@@ -60,8 +60,10 @@ const attempt = (
     return Effect.flatMap(Effect.exit(work(loan.state)), (exit) =>
       Effect.flatMap(settled(loan, database.attempt), (): Effect.Effect<Outcome, Broken> => {
         if (Exit.isSuccess(exit)) {
-          overlay.commit()
-          return Effect.succeed(undefined)
+          return Effect.sync((): Outcome => {
+            overlay.commit()
+            return undefined
+          })
         }
         overlay.drop()
         return Effect.try({ try: () => outcomeOf(exit.cause), catch: toDefect })
@@ -69,12 +71,14 @@ const attempt = (
     )
   })
 
-/** The failure that a cause consists of; throws for anything worse. */
+/** The failure behind a cause; throws where there is a defect, or nothing but an interruption. */
 const outcomeOf = (cause: Cause.Cause<Failure>): Failure => {
   const failure = Cause.failureOption(cause)
-  const isWorse = Cause.isInterrupted(cause) || Option.isSome(Cause.dieOption(cause))
-  if (Option.isSome(failure) && !isWorse) return recordedFailure(failure.value)
-  throw Cause.squash(Cause.stripFailures(cause))
+  const defect = Cause.dieOption(cause)
+  if (Option.isSome(defect)) throw defect.value
+  // Where one of several concurrent Effects fails, the others are interrupted: that is a failure all the same.
+  if (Option.isSome(failure)) return recordedFailure(failure.value)
+  throw new Error("it interrupted itself")
 }
 
 const defect = (round: bigint, cause: unknown, height?: bigint, transaction?: Transaction): ExecutionDefect =>

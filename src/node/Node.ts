@@ -13,6 +13,7 @@ import type { MachineRecord } from "./MachineRecord.ts"
 import { type FeedFailed, QueryFailed } from "./NodeError.ts"
 import * as Pruner from "./Pruner.ts"
 import * as Runner from "./Runner.ts"
+import type { ReadableState } from "./State.ts"
 import type { Failure, Feed, Json, StateMachine } from "./StateMachine.ts"
 import { StateStorage } from "./StateStorage.ts"
 import * as Transaction from "./Transaction.ts"
@@ -103,11 +104,8 @@ const make = <T, I, E extends Failure, FeedError>(
   runner: Runner.Runner
 ): Effect.Effect<Node.Service, never, BlockEvents | Executor | StateStorage> =>
   Effect.gen(function* () {
-    const { blockTransactions } = options
-    if (
-      blockTransactions !== undefined &&
-      !(Number.isSafeInteger(blockTransactions) && blockTransactions >= 1)
-    ) {
+    const { blockTransactions = defaultBlockTransactions } = options
+    if (!(Number.isSafeInteger(blockTransactions) && blockTransactions >= 1)) {
       return yield* Effect.dieMessage(
         `blockTransactions is ${blockTransactions}: a positive integer is expected`
       )
@@ -117,7 +115,7 @@ const make = <T, I, E extends Failure, FeedError>(
     const services = yield* Effect.context<BlockEvents | Executor>()
     // A second run at the same time would execute the same heights again: it waits, and goes on from there.
     const turn = yield* Effect.makeSemaphore(1)
-    const runFeed = turn.withPermits(1)(Effect.provide(feeding(options), services))
+    const runFeed = turn.withPermits(1)(Effect.provide(feeding({ ...options, blockTransactions }), services))
     return {
       machine: { name: runner.name, version: runner.version },
       head: executor.head,
@@ -132,10 +130,10 @@ const feeding = <T, I, E extends Failure, FeedError>({
   blockTransactions,
   feed,
   stateMachine
-}: Node.Options<T, I, E, FeedError>) => {
+}: Node.Options<T, I, E, FeedError> & { readonly blockTransactions: number }) => {
   if (feed === undefined) return Effect.void
   return Feeding.run(feed, Transaction.codec(stateMachine.transaction), {
-    blockTransactions: blockTransactions ?? defaultBlockTransactions,
+    blockTransactions,
     blockInterval: Option.fromNullable(blockInterval)
   })
 }
@@ -143,7 +141,7 @@ const feeding = <T, I, E extends Failure, FeedError>({
 const query = (
   { name, query }: Runner.Runner,
   question: string,
-  state: Parameters<NonNullable<Runner.Runner["query"]>>[1]
+  state: ReadableState
 ): Effect.Effect<Json, QueryFailed> =>
   query === undefined
     ? new QueryFailed({ machine: name, reason: "it answers no questions" })

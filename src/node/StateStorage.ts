@@ -56,7 +56,7 @@ export declare namespace StateStorage {
   type StateUnavailable = VersionNotFound | NodeDatabase.ReadFailure
 }
 
-const make = (database: NodeDatabase.Service): StateStorage.Service => {
+export const make = (database: NodeDatabase.Service): StateStorage.Service => {
   const root = (at?: bigint) => stateRoot(database, at)
   const read: StateStorage.Service["read"] = (use, at) =>
     root(at).pipe(

@@ -1,5 +1,6 @@
 import { hostname } from "node:os"
 import { Effect, Option, type Scope } from "effect"
+import { checkLmdb } from "./LmdbCheck.ts"
 import * as LmdbPageStore from "./LmdbPageStore.ts"
 import { makeDatabase, type OpenRefused } from "./makeDatabase.ts"
 import type { LmdbOptions, NodeDatabase } from "./NodeDatabase.ts"
@@ -13,7 +14,7 @@ export const makeLmdbDatabase = (
   Effect.gen(function* () {
     const { directory: path, readOnly = false } = options
     if (!readOnly) yield* WriterLock.acquire(path)
-    const store = yield* LmdbPageStore.open({ path, readOnly })
+    const store = yield* LmdbPageStore.open({ path, readOnly, examine: checkLmdb })
     const pinStore = readOnly ? LmdbPageStore.open({ path }) : Effect.succeed(store)
     const owner = `process ${process.pid} on ${hostname()}`
     return yield* makeDatabase({ store, path: Option.some(path), pinStore, owner }, options)

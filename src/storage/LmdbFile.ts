@@ -1,41 +1,28 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { closeSync, fstatSync, openSync } from "node:fs"
 import { join } from "node:path"
+import {
+  type LmdbMeta,
+  type LmdbTree,
+  noPage,
+  pageHeaderBytes,
+  readAt,
+  readMeta,
+  readU64,
+  treeAt,
+  treeBytes
+} from "./LmdbLayout.ts"
 
 /**
  * A look at LMDB's data file before LMDB maps it. LMDB trusts what it maps: a file that has been cut short ends the
  * process with SIGBUS, and a damaged first page can bring back an older state without a word. Both are found here.
- *
- * Layout: lmdb 3.5.6, `dependencies/lmdb/libraries/liblmdb/mdb.c`, data version 2, little-endian. A page begins with
- * `u64 number ‖ u64 transaction ‖ u16 pad ‖ u16 flags ‖ u16 lower ‖ u16 upper`; pages 0 and 1 hold one meta record
- * each: `u32 magic ‖ u32 version ‖ u64 address ‖ u64 map size ‖ free tree ‖ main tree ‖ u64 last page ‖ u64
- * transaction`. A tree is `u32 pad ‖ u16 flags ‖ u16 depth ‖ 4 × u64 counts ‖ u64 root`; the free tree's pad is the
- * page size. Transaction n writes page n mod 2.
  */
 
-const pageHeaderBytes = 24
-const metaBytes = 136
-const treeBytes = 48
-const magic = 0xbeefc0de
-const dataVersion = 2
-/** All bits set, as a number. */
-const noPage = 2 ** 64
 /** A node is `u32 value length or page number ‖ u16 flags ‖ u16 key length ‖ key ‖ value`. */
 const nodeHeaderBytes = 8
 const treeNodeFlag = 0x02
 
-interface Tree {
-  readonly root: number
-  /** Levels; the lowest holds the leaves. */
-  readonly depth: number
-}
-
-interface Meta {
-  readonly pageBytes: number
-  readonly free: Tree
-  readonly main: Tree
-  readonly lastPage: number
-  readonly transaction: number
-}
+/** The part of a tree's record that says where it is. */
+type Tree = Pick<LmdbTree, "root" | "depth">
 
 /** `data.mdb` of an LMDB directory. */
 export const dataFile = (directory: string): string => join(directory, "data.mdb")
@@ -52,7 +39,7 @@ export const whyNotToOpen = (file: string): string | undefined => {
   }
 }
 
-const restore = "restore the directory from a checkpoint or a backup"
+export const restore = "restore the directory from a checkpoint or a backup"
 
 class LmdbFile {
   constructor(private readonly descriptor: number) {}
@@ -95,25 +82,12 @@ class LmdbFile {
     return JSON.stringify([first, first && this.meta(1, first.pageBytes)])
   }
 
-  private meta(number: 0 | 1, pageBytes: number | undefined): Meta | undefined {
-    const page = this.read(number * (pageBytes ?? 0), pageHeaderBytes + metaBytes)
-    if (page.length < pageHeaderBytes + metaBytes || readU64(page, 0) !== number) return undefined
-    const meta = page.subarray(pageHeaderBytes)
-    if (meta.readUInt32LE(0) !== magic || meta.readUInt32LE(4) !== dataVersion) return undefined
-    const size = meta.readUInt32LE(24)
-    if (size < 512 || size > 65_536 || (size & (size - 1)) !== 0 || size !== (pageBytes ?? size))
-      return undefined
-    return {
-      pageBytes: size,
-      free: treeAt(meta, 24),
-      main: treeAt(meta, 72),
-      lastPage: readU64(meta, 120),
-      transaction: readU64(meta, 128)
-    }
+  private meta(number: 0 | 1, pageBytes: number | undefined): LmdbMeta | undefined {
+    return readMeta(this.descriptor, number, pageBytes)
   }
 
   /** Every transaction writes the root of the main tree anew, and marks it with its number. */
-  private isOwnRoot({ main: { root }, pageBytes, transaction, lastPage }: Meta): boolean {
+  private isOwnRoot({ main: { root }, pageBytes, transaction, lastPage }: LmdbMeta): boolean {
     if (root === noPage) return transaction === 0
     if (root > lastPage) return false
     const page = this.read(root * pageBytes, pageHeaderBytes)
@@ -125,7 +99,7 @@ class LmdbFile {
    * written, so that a sound file is often shorter than its number of pages; only the trees tell. Values of several
    * pages are not looked for: that would mean to read every leaf.
    */
-  private reachesBeyond({ free, main, pageBytes }: Meta, size: number): boolean {
+  private reachesBeyond({ free, main, pageBytes }: LmdbMeta, size: number): boolean {
     const pages = Math.floor(size / pageBytes)
     const waiting: Array<Tree & { readonly holdsTrees?: boolean }> = [free, { ...main, holdsTrees: true }]
     let visits = 0
@@ -148,19 +122,10 @@ class LmdbFile {
     return false
   }
 
-  /** Shorter where the file ends. */
   private read(from: number, bytes: number): Buffer {
-    const buffer = Buffer.alloc(bytes)
-    return buffer.subarray(0, readSync(this.descriptor, buffer, 0, bytes, from))
+    return readAt(this.descriptor, from, bytes)
   }
 }
-
-const readU64 = (bytes: Buffer, at: number): number => Number(bytes.readBigUInt64LE(at))
-
-const treeAt = (bytes: Buffer, at: number): Tree => ({
-  root: readU64(bytes, at + 40),
-  depth: bytes.readUInt16LE(at + 6)
-})
 
 /** Where a page's nodes begin; those that a damaged page puts outside it are left out. */
 const nodesOf = (page: Buffer): ReadonlyArray<number> => {

@@ -4,7 +4,7 @@ import { type Database, open as openLmdb, type RootDatabase } from "lmdb"
 import { attempt } from "./attempt.ts"
 import { syncFile } from "./Directories.ts"
 import { dataFile } from "./LmdbFile.ts"
-import { type Prepared, prepare, settle, tidy } from "./LmdbPreparation.ts"
+import { prepare, settle } from "./LmdbPreparation.ts"
 import {
   type Change,
   checkBounds,
@@ -17,11 +17,16 @@ import {
 import { StoreFailed, StoreFull, StoreReadOnly } from "./StoreError.ts"
 import { type StoreError, toStoreError, toWriteError } from "./SystemFailure.ts"
 
-export interface LmdbPageStoreOptions {
+export interface LmdbPageStoreOptions<E = never> {
   /** Directory of the environment. Created with its parents (mode 0700) where absent, unless `readOnly`. */
   readonly path: string
   /** Refuses writes with `StoreReadOnly`. Creates no database, waits for no writer. Default false. */
   readonly readOnly?: boolean | undefined
+  /**
+   * Looks at an existing data file before anything is read through LMDB; a read transaction is open meanwhile, so that
+   * nothing of the latest state is written over. Default: the file is trusted, but for its first pages and its length.
+   */
+  readonly examine?: ((directory: string) => Effect.Effect<void, E>) | undefined
 }
 
 /**
@@ -32,14 +37,21 @@ export interface LmdbPageStoreOptions {
  * short; with `StoreFull` or `StoreReadOnly` where it cannot be created. Threads of a process that will write must not
  * open the directory before its writer does.
  */
-export const open = (options: LmdbPageStoreOptions): Effect.Effect<PageStore, StoreError, Scope.Scope> =>
-  Effect.acquireRelease(
-    attempt(
-      () => LmdbPageStore.open(options.path, options.readOnly ?? false),
-      [StoreFull, StoreReadOnly, StoreFailed]
-    ),
-    (store) => Effect.promise(() => store.close())
-  )
+export const open = <E = never>(
+  options: LmdbPageStoreOptions<E>
+): Effect.Effect<PageStore, StoreError | E, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { path, readOnly = false, examine } = options
+    const { store, existed } = yield* Effect.acquireRelease(
+      attempt(() => LmdbPageStore.enter(path, readOnly), openFailures),
+      ({ store }) => Effect.promise(() => store.close())
+    )
+    if (existed && examine !== undefined) yield* store.pinned(examine(path))
+    yield* attempt(() => store.openTables(), openFailures)
+    return store
+  })
+
+const openFailures = [StoreFull, StoreReadOnly, StoreFailed] as const
 
 type Root = RootDatabase<Uint8Array, Uint8Array>
 type Table = Database<Uint8Array, Uint8Array>
@@ -82,20 +94,25 @@ class LmdbPageStore implements PageStore {
   private unsynced = false
   private closed = false
 
-  static open(path: string, readOnly: boolean): LmdbPageStore {
-    let prepared: Prepared | undefined
+  /** Enters the environment and reads nothing yet; `existed`: there was a data file before. */
+  static enter(
+    path: string,
+    readOnly: boolean
+  ): { readonly store: LmdbPageStore; readonly existed: boolean } {
     try {
-      prepared = prepare(path, readOnly)
+      const prepared = prepare(path, readOnly)
       // LMDB shares one environment per process, and one that began read-only stays so: its readers make room, and
       // come back with their next read.
       if (!readOnly) for (const reader of readers.get(prepared.directory) ?? []) reader.detach()
       const store = new LmdbPageStore(path, prepared.directory, readOnly)
-      store.environment()
+      store.root = store.join()
       settle(prepared)
-      return store
+      return { store, existed: prepared.existed }
     } catch (error) {
-      if (prepared !== undefined) tidy(prepared)
-      throw toStoreError(path, "open", error)
+      const failure = toStoreError(path, "open", error)
+      if (!readOnly || failure._tag !== "StoreReadOnly") throw failure
+      // Nobody wanted to write: it is reading that was refused.
+      throw new StoreFailed({ path, operation: "open", cause: error })
     }
   }
 
@@ -194,22 +211,45 @@ class LmdbPageStore implements PageStore {
 
   private environment(): Root {
     if (this.closed) throw new Error(`the database at ${this.path} is used after it was closed`)
-    this.root ??= this.attach()
+    if (this.root === undefined) {
+      this.root = this.join()
+      this.openTables()
+    }
     return this.root
   }
 
-  private attach(): Root {
+  private join(): Root {
     const root = openEnvironment(this.directory, this.readOnly)
-    this.root = root
+    if (this.readOnly) readers.set(this.directory, (readers.get(this.directory) ?? new Set()).add(this))
+    return root
+  }
+
+  /** All at once, in order: LMDB gives tables out by number, and other threads must find the same numbers. */
+  openTables(): void {
     try {
-      if (this.readOnly) readers.set(this.directory, (readers.get(this.directory) ?? new Set()).add(this))
-      // All at once, in order: LMDB gives tables out by number, and other threads must find the same numbers.
-      for (const name of [...root.getKeys()].map(tableName)) this.table(name)
-      return root
+      for (const name of [...this.environment().getKeys()].map(tableName)) this.table(name)
     } catch (error) {
       void this.detach()
-      throw error
+      throw toStoreError(this.path, "open", error)
     }
+  }
+
+  /** Runs `effect` in a read transaction; again where a writer of this thread made this handle leave meanwhile. */
+  pinned<E>(effect: Effect.Effect<void, E>): Effect.Effect<void, E | StoreError> {
+    return Effect.flatMap(
+      attempt(() => this.environment(), openFailures),
+      (root) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => root.useReadTransaction()),
+          () => effect,
+          (transaction) => Effect.sync(() => transaction.done())
+        ).pipe(
+          Effect.catchIf(
+            () => this.root !== root,
+            () => this.pinned(effect)
+          )
+        )
+    )
   }
 
   /** `undefined` where nothing was ever written to it. */
@@ -258,8 +298,9 @@ class LmdbPageStore implements PageStore {
     for (let count = aheadRecordsFirst; ; count = Math.min(4 * count, aheadRecords)) {
       const pairs = this.readAhead(name, { ...options, after, count })
       if (pairs.length === 0) return
+      // A copy: the caller may do with a pair as it likes.
+      after = pairs.at(-1)![0].slice()
       yield* pairs
-      after = pairs.at(-1)![0]
     }
   }
 

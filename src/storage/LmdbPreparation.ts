@@ -1,5 +1,14 @@
 import { randomBytes } from "node:crypto"
-import { existsSync, linkSync, realpathSync, statSync, unlinkSync, writeFileSync } from "node:fs"
+import {
+  accessSync,
+  constants,
+  existsSync,
+  linkSync,
+  realpathSync,
+  statSync,
+  unlinkSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import { makeDirectory, syncFile } from "./Directories.ts"
 import { dataFile, lockFile, whyNotToOpen } from "./LmdbFile.ts"
@@ -12,21 +21,59 @@ export interface Prepared {
   readonly existed: boolean
 }
 
-/** Makes a directory ready for LMDB, or finds out why it cannot be. Throws system errors and `StoreFailed`. */
+/**
+ * Makes a directory ready for LMDB, or finds out why it cannot be. Throws system errors and `StoreFailed`. Whatever can
+ * be tried is tried here: an environment that LMDB itself fails to open can take the process with it (lmdb 3.5.6 uses
+ * memory that it has freed).
+ */
 export const prepare = (path: string, readOnly: boolean): Prepared => {
-  if (!readOnly) makeDirectory(path)
   const file = dataFile(path)
+  if (readOnly) findDatabase(path)
+  else makeDirectory(path)
   const existed = existsSync(file)
-  if (readOnly && (!existed || statSync(file).size === 0)) throw refused(path, "there is no database here")
   const reason = existed ? whyNotToOpen(file) : undefined
   if (reason !== undefined) throw refused(path, reason)
+  if (readOnly) prepareForReading(path)
+  else prepareForWriting(path)
+  return { directory: realpathSync(path), existed }
+}
+
+const findDatabase = (path: string): void => {
+  const file = dataFile(path)
+  try {
+    accessSync(file, constants.R_OK)
+  } catch (error) {
+    if (!["ENOENT", "ENOTDIR"].includes(codeOf(error))) throw error
+  }
+  if (!existsSync(file) || statSync(file).size === 0) throw refused(path, "there is no database here")
+}
+
+const prepareForReading = (path: string): void => {
   try {
     reserveLockFile(path)
   } catch (error) {
-    // LMDB reads without a lock file where it cannot create one.
-    if (!readOnly || !isRefusal(error)) throw error
+    // LMDB reads without a lock file where it cannot have one.
+    if (!["EROFS", "EACCES", "EPERM"].includes(codeOf(error))) throw error
   }
-  return { directory: realpathSync(path), existed }
+}
+
+const prepareForWriting = (path: string): void => {
+  accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
+  reserveLockFile(path)
+  accessSync(lockFile(path), constants.R_OK | constants.W_OK)
+  const file = dataFile(path)
+  if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
+  if (!existsSync(file) || statSync(file).size === 0) tryRoom(path)
+}
+
+/** Throws where a small database would not fit. */
+const tryRoom = (path: string): void => {
+  const scratch = scratchFile(path)
+  try {
+    writeFileSync(scratch, new Uint8Array(roomBytesMin), { flag: "wx", mode: 0o600 })
+  } finally {
+    if (existsSync(scratch)) unlinkSync(scratch)
+  }
 }
 
 /** Makes the names of new files durable. */
@@ -34,14 +81,8 @@ export const settle = ({ directory, existed }: Prepared): void => {
   if (!existed) syncFile(directory)
 }
 
-/** Removes a data file that could not be completed, so that the next attempt starts anew. */
-export const tidy = ({ directory, existed }: Prepared): void => {
-  const file = dataFile(directory)
-  if (!existed && existsSync(file) && statSync(file).size < emptyBytesMin) unlinkSync(file)
-}
-
-/** An empty database is two pages; the smallest pages are this large together. */
-const emptyBytesMin = 8192
+/** Taken for a moment before a database is created. */
+const roomBytesMin = 262_144
 
 /** Room for 252 readers. */
 const lockBytes = 16_384
@@ -52,8 +93,11 @@ const lockBytes = 16_384
  * may be opening the directory too.
  */
 const reserveLockFile = (path: string): void => {
-  if (existsSync(lockFile(path))) return
-  const scratch = join(path, `.lock-${process.pid}-${randomBytes(6).toString("hex")}`)
+  if (existsSync(lockFile(path))) {
+    if (!statSync(lockFile(path)).isFile()) throw refused(path, "lock.mdb is not a regular file")
+    return
+  }
+  const scratch = scratchFile(path)
   try {
     writeFileSync(scratch, new Uint8Array(lockBytes), { flag: "wx", mode: 0o600 })
     linkSync(scratch, lockFile(path))
@@ -64,10 +108,11 @@ const reserveLockFile = (path: string): void => {
   }
 }
 
+const scratchFile = (path: string): string =>
+  join(path, `.scratch-${process.pid}-${randomBytes(6).toString("hex")}`)
+
 const refused = (path: string, reason: string): StoreFailed =>
   new StoreFailed({ path, operation: "open", cause: new Error(reason) })
-
-const isRefusal = (error: unknown): boolean => ["EROFS", "EACCES", "EPERM"].includes(codeOf(error))
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : ""

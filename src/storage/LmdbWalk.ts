@@ -49,7 +49,8 @@ export class LmdbWalk {
   private enter(tree: Omit<WalkedTree, keyof Counts>, { root, depth, flags }: LmdbTree): void {
     const walked = { ...tree, branches: 0, leaves: 0, overflows: 0, entries: 0 }
     this.trees.push(walked)
-    if (flags !== (tree.kind === "free" ? integerKeyFlag : 0)) throw new LmdbDamage(root, `flags of ${tree.name}`)
+    if (flags !== (tree.kind === "free" ? integerKeyFlag : 0))
+      throw new LmdbDamage(root, `flags of ${tree.name}`)
     if (root === noPage) {
       if (depth !== 0) throw new LmdbDamage(root, `depth of ${tree.name}`)
     } else this.waiting.push({ tree: walked, page: root, depth, low: undefined, high: undefined })
@@ -76,7 +77,8 @@ export class LmdbWalk {
   }
 
   private take(number: number): void {
-    if (number < firstPage || number > this.meta.lastPage) throw new LmdbDamage(number, "there is no such page")
+    if (number < firstPage || number > this.meta.lastPage)
+      throw new LmdbDamage(number, "there is no such page")
     const bit = 1 << (number & 7)
     if ((this.taken[number >>> 3]! & bit) !== 0) throw new LmdbDamage(number, "it is in two places")
     this.taken[number >>> 3]! |= bit
@@ -85,7 +87,8 @@ export class LmdbWalk {
   private checkHeader({ page: number }: Place, flags: number): void {
     const { page } = this
     if (Number(page.readBigUInt64LE(0)) !== number) throw new LmdbDamage(number, "it bears another number")
-    if (Number(page.readBigUInt64LE(8)) > this.meta.transaction) throw new LmdbDamage(number, "it is from the future")
+    if (Number(page.readBigUInt64LE(8)) > this.meta.transaction)
+      throw new LmdbDamage(number, "it is from the future")
     if (page.readUInt16LE(18) !== flags) throw new LmdbDamage(number, "it is of another kind")
   }
 
@@ -122,7 +125,8 @@ export class LmdbWalk {
       // The first key of a branch is not looked at: everything below the second one lies there.
       if (depth > 1 && index === 0) continue
       const key = this.keyOf(node)
-      if (tree.kind === "free" && key.length !== numberBytes) throw new LmdbDamage(number, "a key has a wrong length")
+      if (tree.kind === "free" && key.length !== numberBytes)
+        throw new LmdbDamage(number, "a key has a wrong length")
       if (before !== undefined && order(before, key) >= (strict ? 0 : 1)) {
         throw new LmdbDamage(number, "its keys are out of order")
       }
@@ -138,14 +142,21 @@ export class LmdbWalk {
     const keys = nodes.map((node, index) => (index === 0 ? low : new Uint8Array(this.keyOf(node))))
     // The last one in comes out first: pages are mostly read in the order in which they lie.
     for (let i = nodes.length - 1; i >= 0; i--) {
-      this.waiting.push({ tree, page: nodes[i]!.child, depth: depth - 1, low: keys[i], high: keys[i + 1] ?? high })
+      this.waiting.push({
+        tree,
+        page: nodes[i]!.child,
+        depth: depth - 1,
+        low: keys[i],
+        high: keys[i + 1] ?? high
+      })
     }
   }
 
   private record({ tree, page: number }: Place, node: Node): void {
     const key = this.keyOf(node)
     if (tree.kind === "main") return this.table(number, node, tableName(key))
-    if (node.flags !== 0 && node.flags !== bigFlag) throw new LmdbDamage(number, "a node is of an unknown kind")
+    if (node.flags !== 0 && node.flags !== bigFlag)
+      throw new LmdbDamage(number, "a node is of an unknown kind")
     const value = node.flags === bigFlag ? this.bigValue(tree, number, node) : this.valueOf(node)
     if (value === undefined) return
     if (tree.kind === "free") this.freePages(number, value)
@@ -153,7 +164,8 @@ export class LmdbWalk {
   }
 
   private table(number: number, node: Node, name: string): void {
-    if (node.flags !== tableFlag || node.valueBytes !== treeBytes) throw new LmdbDamage(number, "a table is damaged")
+    if (node.flags !== tableFlag || node.valueBytes !== treeBytes)
+      throw new LmdbDamage(number, "a table is damaged")
     const found = treeAt(this.page, node.valueAt)
     this.enter({ kind: "table", name, found }, found)
   }
@@ -173,7 +185,11 @@ export class LmdbWalk {
     if (readSync(this.descriptor, bytes, 0, bytes.length, first * pageBytes) !== bytes.length) {
       throw new LmdbDamage(first, "it lies beyond the end of the file")
     }
-    if (readNumber(bytes, 0) !== first || bytes.readUInt16LE(18) !== overflowFlag || bytes.readUInt32LE(20) !== count) {
+    if (
+      readNumber(bytes, 0) !== first ||
+      bytes.readUInt16LE(18) !== overflowFlag ||
+      bytes.readUInt32LE(20) !== count
+    ) {
       throw new LmdbDamage(first, "it is not the start of a large value")
     }
     return isRead ? bytes.subarray(pageHeaderBytes) : undefined

@@ -39,7 +39,8 @@ export const seal = (table: string, key: Uint8Array, value: Uint8Array): Uint8Ar
   return record
 }
 
-const open = (table: string, key: Uint8Array, record: Uint8Array): Uint8Array => {
+/** The value in a sealed record, which shares its memory. Throws `DatabaseDamaged`. */
+export const open = (table: string, key: Uint8Array, record: Uint8Array): Uint8Array => {
   const length = record.length - 4
   if (length >= 0) {
     const value = record.subarray(0, length)

@@ -80,7 +80,8 @@ export class StoredPages implements PageSource {
     if (this.pending.size <= cachedCommitMax) {
       for (const [id, record] of this.pending) {
         const content = record.subarray(0, record.length - 4)
-        if (isInner(content)) this.cache.set(id, content)
+        // A copy, because the record is part of something larger.
+        if (isInner(content)) this.cache.set(id, content.slice())
       }
     }
     this.pending.clear()
@@ -143,6 +144,8 @@ export class PageCollector implements PageSink {
   /** The first id given out, and the next one. */
   readonly first: number
   next: number
+  private slab = new Uint8Array(0)
+  private slabAt = 0
 
   constructor(
     private readonly pages: StoredPages,
@@ -156,7 +159,7 @@ export class PageCollector implements PageSink {
   write(memory: Uint8Array, at: number, end: number): number {
     const id = this.next++
     const length = end - at
-    const record = new Uint8Array(length + 4)
+    const record = this.allocate(length + 4)
     record.set(memory.subarray(at, end))
     writeU32(record, length, pageChecksum(this.kernel.crc32c(at, length), id))
     this.pages.pending.set(id, record)
@@ -167,7 +170,20 @@ export class PageCollector implements PageSink {
   replaced(id: number): void {
     this.gone.push(id)
   }
+
+  /** Records are cut from larger pieces: a buffer for each would cost more than its hash. */
+  private allocate(bytes: number): Uint8Array {
+    if (bytes > slabBytes / 4) return new Uint8Array(bytes)
+    if (this.slabAt + bytes > this.slab.length) {
+      this.slab = new Uint8Array(slabBytes)
+      this.slabAt = 0
+    }
+    this.slabAt += bytes
+    return this.slab.subarray(this.slabAt - bytes, this.slabAt)
+  }
 }
+
+const slabBytes = 262_144
 
 export const pageKey = (id: number): Uint8Array => writeKey(new Uint8Array(8), id)
 

@@ -14,6 +14,7 @@ import { frameEntries } from "../../src/mkvs/CborEntries.ts"
 import { proofOfFramed } from "../../src/mkvs/proof/Proof.ts"
 import { verifyProof } from "../../src/mkvs/proof/ProofVerifier.ts"
 import type { Root } from "../../src/mkvs/Root.ts"
+import { deepTree } from "../mkvs/deep.ts"
 import { hashText, nodeHasher } from "../mkvs/hasher.ts"
 import { holds } from "../mkvs/holds.ts"
 import { listing } from "../mkvs/model.ts"
@@ -214,6 +215,15 @@ describe("CoverageChecker", () => {
       }),
       300
     )
+  })
+
+  it("checks trees that are too deep for recursion", () => {
+    const { root, rootHash } = deepTree(20_000, () => new Uint8Array(0))
+    const [chunk] = chunksOf(root, { chunkSize: 1 << 26, threads: 0 })
+    const checker = new CoverageChecker(rootHash, nodeHasher)
+    const check = checker.chunk(decodeChunk(chunk!.framed, 1 << 26))
+    while (!check.step(1_000)) {}
+    expect([checker.open.size, checker.keys]).toEqual([0, 20_001])
   })
 })
 

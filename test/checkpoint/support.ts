@@ -54,6 +54,8 @@ export interface SourceOptions {
   readonly beforeTurn?: Effect.Effect<void>
   /** Runs with the root pinned, before anything is read. */
   readonly pinned?: Effect.Effect<void>
+  /** What a worker is told to open. */
+  readonly worker?: { readonly databasePath: string }
 }
 
 /** Where checkpoints of these trees are made from, whatever version they are asked for. */
@@ -82,7 +84,7 @@ export const sourceOf = (
               : Effect.sync(body)
           )
         ),
-      worker: Option.none()
+      worker: Option.fromNullable(options.worker)
     }
   })
 

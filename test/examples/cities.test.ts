@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Option, Stream } from "effect"
-import cities, { feed } from "../../examples/cities/src/index.ts"
+import { Effect, Layer, Option, Schema, Stream } from "effect"
+import cities, { City, feed } from "../../examples/cities/src/index.ts"
 import { nodeHasher } from "../../src/mkvs/hasher/NodeHasher.ts"
 import { ReferenceTree } from "../../src/mkvs/reference/ReferenceTree.ts"
 import * as BlockHeader from "../../src/node/BlockHeader.ts"
@@ -65,7 +65,10 @@ const plainRoots = Effect.gen(function* () {
   tree.insert(MachineRecord.machineKey, MachineRecord.codec.encode({ name: "cities", version: 1 }))
   return Array.from(blocks, ({ header }) => {
     for (const city of records.slice(Number(header.firstHeight) - 1, Number(header.lastHeight))) {
-      tree.insert(utf8([city.country, city.adminCode, city.name, city.cityId].join("/")), utf8(city))
+      tree.insert(
+        utf8([city.country, city.adminCode, city.name, city.cityId].join("/")),
+        utf8(Schema.encodeSync(City)(city))
+      )
       const before = totals.get(city.country) ?? { cities: 0, population: 0 }
       totals.set(city.country, { cities: before.cities + 1, population: before.population + city.population })
       tree.insert(utf8(`totals/${city.country}`), utf8(totals.get(city.country)))

@@ -144,7 +144,8 @@ export const executorSuite = (medium: Medium) =>
         const bad = [
           ...(yield* transactions(
             { to: "bob", amount: -1 },
-            { to: "cy", amount: 1, misbehave: "writeReserved" }
+            { to: "cy", amount: 1, misbehave: "writeReserved" },
+            { to: "cy", amount: 1, misbehave: "concurrent" }
           )),
           Transaction.make(utf8('{"to":"dan"}')),
           Transaction.make(Uint8Array.of(0xff))
@@ -155,6 +156,7 @@ export const executorSuite = (medium: Medium) =>
           undefined,
           "Overdrawn",
           "ReservedKey",
+          "Overdrawn",
           "TransactionMalformed",
           "TransactionMalformed",
           undefined
@@ -169,7 +171,7 @@ export const executorSuite = (medium: Medium) =>
       })
     )
 
-    for (const misbehave of ["throw", "die", "interrupt", "brokenMessage"] as const) {
+    for (const misbehave of ["throw", "die", "interrupt", "finalizer", "brokenMessage"] as const) {
       check(
         `a defect (${misbehave}) stops the block, and nothing of it is kept`,
         Effect.gen(function* () {
@@ -237,7 +239,7 @@ export const executorSuite = (medium: Medium) =>
               yield* touched.set(state, to, "here")
               if (to !== "wait") return
               yield* Deferred.succeed(reached, undefined)
-              yield* Effect.never
+              return yield* Effect.never
             })
         })
         yield* withNode(
@@ -272,7 +274,14 @@ export const executorSuite = (medium: Medium) =>
         const rounds = blocks.map(({ header }) => header.round)
         expect([...rounds].sort()).toEqual([1n, 2n, 3n, 4n, 5n, 6n])
         expect(yield* balance("ann")).toBe(6 * 20)
-      })
+      }),
+      {
+        stateMachine: StateMachine.make({
+          ...ledger,
+          execute: (transfer, state, block) =>
+            Effect.zipRight(Effect.yieldNow(), ledger.execute(transfer, state, block))
+        })
+      }
     )
 
     check(

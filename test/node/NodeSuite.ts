@@ -147,7 +147,7 @@ export const nodeSuite = (medium: Medium) =>
         const [first, second] = transfers(2)
         const given = Stream.make(first!, second!)
         const feeds: ReadonlyArray<readonly [StateMachine.Feed<Transfer, unknown>, string]> = [
-          [() => Stream.concat(given, Stream.fail(new Error("line cut"))), "line cut"],
+          [() => Stream.concat(given, Stream.fail("line cut")), "line cut"],
           [() => Stream.concat(given, Stream.die(new Error("line burnt"))), "line burnt"],
           [() => Stream.concat(given, Stream.make({ to: "x", amount: 0.5 })), "integer"],
           [

@@ -9,7 +9,16 @@ export const Transfer = Schema.Struct({
   to: Schema.String,
   amount: Schema.Int,
   misbehave: Schema.optional(
-    Schema.Literal("throw", "die", "interrupt", "writeReserved", "brokenMessage", "hang")
+    Schema.Literal(
+      "throw",
+      "die",
+      "interrupt",
+      "finalizer",
+      "concurrent",
+      "writeReserved",
+      "brokenMessage",
+      "hang"
+    )
   )
 })
 export type Transfer = typeof Transfer.Type
@@ -40,6 +49,13 @@ export const ledger = StateMachine.make({
           return yield* Effect.die("died in the machine")
         case "interrupt":
           return yield* Effect.interrupt
+        case "finalizer":
+          return yield* Effect.ensuring(new Overdrawn({ account: to }), Effect.die("died in a finalizer"))
+        case "concurrent":
+          return yield* Effect.all([Effect.never, new Overdrawn({ account: to })], {
+            concurrency: 2,
+            discard: true
+          })
         case "writeReserved":
           return yield* state.set(State.reservedKey("header"), new Uint8Array(1))
         case "brokenMessage":

@@ -23,7 +23,7 @@ export const pageStoreSuite = (
   name: string,
   medium: Effect.Effect<Medium, unknown, Scope.Scope>,
   { lasting }: SuiteOptions
-): void =>
+): void => {
   describe(`PageStore / ${name}`, () => {
     /** Runs `body` on a store on a new medium. */
     const check: Check = (title, body) =>
@@ -37,6 +37,7 @@ export const pageStoreSuite = (
     writing(check)
     if (lasting) keeping(medium)
   })
+}
 
 const reading = (check: Check): void => {
   check("has nothing at first", (store) => {

@@ -119,7 +119,10 @@ export const writing = (check: Check): void => {
       yield remove("new", "copy")
       yield put("new", "gone", String(store.get("new", bytes("copy"))))
     }
-    store.write(changes(), { guard: () => void (next = Number(text(store.get("a", bytes("count"))))) })
+    const guard = () => {
+      next = Number(text(store.get("a", bytes("count"))))
+    }
+    store.write(changes(), { guard })
     expect(listed(store, "a")).toEqual(["count=8"])
     expect(listed(store, "new")).toEqual(["gone=undefined", "list=count=8,copy=8"])
   })

@@ -23,28 +23,32 @@ export interface VersionPlan {
 
 export interface Profile {
   readonly seed: number
-  /** How often a version rewrites more than is held in memory before it is flushed. */
+  /** How often a version rewrites all large values; the first one always does. */
   readonly large: number
+  /** How many of them there are. */
+  readonly largeKeys: number
   /** How often an io tree is large. */
   readonly largeIo: number
 }
 
-/** More than the 16 MiB at which a commit flushes early, in more pages than two slices of a prune hold. */
-const largeKeys = 9_000
-const largeValueBytes = 2_100
+/** So many large values are more than the 16 MiB at which a commit flushes early, and more pages than a slice of a prune. */
+export const largeKeys = 4_400
+const largeValueBytes = 4_200
 const smallKeys = 3_000
 /** In pages of their own: more of them than one slice of a prune holds. */
-const largeIoKeys = 5_000
+const largeIoKeys = 4_400
+const largeIoValueBytes = 1_100
 
-export const planOf = ({ seed, large, largeIo }: Profile, version: bigint): VersionPlan => {
+export const planOf = (profile: Profile, version: bigint): VersionPlan => {
+  const { seed, large, largeIo } = profile
   const random = new Random(seedOf(seed, Number(version)))
   const salt = random.between(0, 1_000_000)
-  const batches = [random.chance(large) ? largeChanges(random, salt) : someChanges(random, salt)]
+  const batches = [version === 1n || random.chance(large) ? largeChanges(random, salt, profile.largeKeys) : someChanges(random, salt)]
   if (random.chance(0.25)) batches.push(someChanges(random, salt + 1))
   return {
     batches,
     loser: random.chance(0.25) ? someChanges(random, salt + 2) : undefined,
-    io: random.chance(largeIo) ? ioChanges(largeIoKeys, 1_500, salt) : random.chance(0.25) ? ioChanges(40, 30, salt) : undefined
+    io: random.chance(largeIo) ? ioChanges(largeIoKeys, largeIoValueBytes, salt) : random.chance(0.25) ? ioChanges(40, 30, salt) : undefined
   }
 }
 
@@ -107,10 +111,10 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const valueOf = (bytes: number, key: number, salt: number): Uint8Array =>
   new Uint8Array(Buffer.alloc(bytes, `${salt}/${key} `))
 
-const largeChanges = (random: Random, salt: number): Changes => {
+const largeChanges = (random: Random, salt: number, count: number): Changes => {
   const removes = random.chance(0.3)
-  return Array.from({ length: largeKeys }, (_, i) => {
-    const key = text(`large/${(i * 7919) % largeKeys}`)
+  return Array.from({ length: count }, (_, i) => {
+    const key = text(`large/${(i * 7) % count}`)
     return [key, removes && i % 2 === 0 ? undefined : valueOf(largeValueBytes, i, salt)]
   })
 }
@@ -125,3 +129,14 @@ const someChanges = (random: Random, salt: number): Changes =>
 
 const ioChanges = (keys: number, bytes: number, salt: number): Changes =>
   Array.from({ length: keys }, (_, i) => [text(`io/${i}`), valueOf(bytes, i, salt)])
+
+/** A profile as arguments of a program, and back. */
+export const profileArguments = ({ seed, large, largeKeys, largeIo }: Profile): ReadonlyArray<string> =>
+  [seed, large, largeKeys, largeIo].map(String)
+
+export const profileFrom = ([seed, large, largeKeys, largeIo]: ReadonlyArray<string>): Profile => ({
+  seed: Number(seed),
+  large: Number(large),
+  largeKeys: Number(largeKeys),
+  largeIo: Number(largeIo)
+})

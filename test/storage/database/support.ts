@@ -59,7 +59,10 @@ export const versions = (...history: ReadonlyArray<Writes>) =>
   Effect.gen(function* () {
     const roots: Array<Root> = []
     let last = yield* nothing(0n)
-    for (const writes of history) roots.push((last = yield* advance(last, writes)))
+    for (const writes of history) {
+      last = yield* advance(last, writes)
+      roots.push(last)
+    }
     return roots
   })
 

@@ -1,0 +1,82 @@
+import { readSync } from "node:fs"
+
+/**
+ * LMDB's data file, as far as we look at it ourselves. Source: lmdb 3.5.6,
+ * `dependencies/lmdb/libraries/liblmdb/mdb.c`, data version 2, little-endian.
+ *
+ * A page begins with `u64 number ‖ u64 transaction ‖ u16 pad ‖ u16 flags ‖ u16 lower ‖ u16 upper`; pages 0 and 1 hold
+ * one meta record each: `u32 magic ‖ u32 version ‖ u64 address ‖ u64 map size ‖ free tree ‖ main tree ‖ u64 last page ‖
+ * u64 transaction`. A tree is `u32 pad ‖ u16 flags ‖ u16 depth ‖ u64 branch pages ‖ u64 leaf pages ‖ u64 overflow pages
+ * ‖ u64 entries ‖ u64 root`; the free tree's pad is the page size. Transaction n writes page n mod 2.
+ *
+ * In a branch or leaf, `lower / 2` offsets of nodes follow the header; offsets, `lower` and `upper` count from its end.
+ * A node is `u32 value length or page number ‖ u16 flags ‖ u16 key length ‖ key ‖ value`.
+ */
+
+export const pageHeaderBytes = 24
+export const treeBytes = 48
+/** The root of a tree without keys: all bits set, as a number. */
+export const noPage = 2 ** 64
+
+const metaBytes = 136
+const magic = 0xbeefc0de
+const dataVersion = 2
+
+export interface LmdbTree {
+  readonly flags: number
+  /** Levels; the lowest holds the leaves. */
+  readonly depth: number
+  readonly branches: number
+  readonly leaves: number
+  readonly overflows: number
+  readonly entries: number
+  readonly root: number
+}
+
+export interface LmdbMeta {
+  readonly pageBytes: number
+  readonly free: LmdbTree
+  readonly main: LmdbTree
+  readonly lastPage: number
+  readonly transaction: number
+}
+
+/** Meta record 0 or 1; `undefined` where there is none. The second one lies where the first one's page size says. */
+export const readMeta = (
+  descriptor: number,
+  number: 0 | 1,
+  pageBytes: number | undefined
+): LmdbMeta | undefined => {
+  const page = readAt(descriptor, number * (pageBytes ?? 0), pageHeaderBytes + metaBytes)
+  if (page.length < pageHeaderBytes + metaBytes || readU64(page, 0) !== number) return undefined
+  const meta = page.subarray(pageHeaderBytes)
+  if (meta.readUInt32LE(0) !== magic || meta.readUInt32LE(4) !== dataVersion) return undefined
+  const size = meta.readUInt32LE(24)
+  if (size < 512 || size > 65_536 || (size & (size - 1)) !== 0 || size !== (pageBytes ?? size))
+    return undefined
+  return {
+    pageBytes: size,
+    free: treeAt(meta, 24),
+    main: treeAt(meta, 72),
+    lastPage: readU64(meta, 120),
+    transaction: readU64(meta, 128)
+  }
+}
+
+/** Shorter where the file ends. */
+export const readAt = (descriptor: number, from: number, bytes: number): Buffer => {
+  const buffer = Buffer.alloc(bytes)
+  return buffer.subarray(0, readSync(descriptor, buffer, 0, bytes, from))
+}
+
+export const readU64 = (bytes: Buffer, at: number): number => Number(bytes.readBigUInt64LE(at))
+
+export const treeAt = (bytes: Buffer, at: number): LmdbTree => ({
+  flags: bytes.readUInt16LE(at + 4),
+  depth: bytes.readUInt16LE(at + 6),
+  branches: readU64(bytes, at + 8),
+  leaves: readU64(bytes, at + 16),
+  overflows: readU64(bytes, at + 24),
+  entries: readU64(bytes, at + 32),
+  root: readU64(bytes, at + 40)
+})
