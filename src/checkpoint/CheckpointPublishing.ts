@@ -66,7 +66,7 @@ export const publish = <E, R>(
 ): Effect.Effect<Metadata, E | InvalidMetadata | CheckpointStorageFailed, R | Files> =>
   Effect.gen(function* () {
     // before anything is made or removed: behind a link it would be somebody else's
-
+    yield* refuseLinks(place)
     return yield* Effect.onExit(fill(place, root, write), (exit) =>
       Exit.isSuccess(exit)
         ? Effect.void

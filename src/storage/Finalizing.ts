@@ -80,6 +80,11 @@ class LivePages {
     )
   }
 
+  /** Replaced pages are of interest to readers of the past alone: the cache is for the present. */
+  forgetReplaced(core: DatabaseCore): void {
+    for (const id of this.gone) core.pages.drop(id)
+  }
+
   /** Pages of the version before that this root does not use any more. */
   replaced(winner: Winner, firstLoose: number): ReadonlyArray<number> {
     return winner.chain.flatMap((step) => step.gone.filter((id) => id < firstLoose))
@@ -121,6 +126,7 @@ const forgetLoose = (core: DatabaseCore, live: LivePages): void => {
     if (!live.has(id)) core.pages.drop(id)
   }
   core.pages.stored()
+  live.forgetReplaced(core)
   core.candidates.length = 0
   core.firstLoosePage = core.nextPage
   core.flushed = false

@@ -20,6 +20,9 @@ import {
 /** A node is `u32 value length or page number ‖ u16 flags ‖ u16 key length ‖ key ‖ value`. */
 const nodeHeaderBytes = 8
 const treeNodeFlag = 0x02
+/** Kinds of pages. */
+const branchFlag = 0x01
+const leafFlag = 0x02
 
 /** The part of a tree's record that says where it is. */
 type Tree = Pick<LmdbTree, "root" | "depth">
@@ -62,19 +65,15 @@ class LmdbFile {
     if (first === undefined || second === undefined) {
       return `data.mdb is no LMDB data file of a known version, or its first pages are damaged: ${restore}`
     }
+    const damaged = `the first pages of data.mdb are damaged: ${restore}`
     // The latest is the one with the higher number. One bit could make the older one win, or neither be right.
-    const consistent =
-      (first.transaction === 0 && second.transaction === 0) ||
-      (Math.abs(first.transaction - second.transaction) === 1 && first.transaction % 2 === 0)
-    if (!consistent || !this.isOwnRoot(first) || !this.isOwnRoot(second)) {
-      return `the first pages of data.mdb are damaged: ${restore}`
-    }
-    const latest = first.transaction > second.transaction ? first : second
+    const [older, latest] = first.transaction > second.transaction ? [second, first] : [first, second]
+    if (first.transaction % 2 !== 0 || !follows(older, latest)) return damaged
     const size = fstatSync(this.descriptor).size
     if (size < (latest.lastPage + 1) * latest.pageBytes && this.reachesBeyond(latest, size)) {
       return `data.mdb has only ${size} bytes, pages that are in use are missing (cut short while being copied?): ${restore}`
     }
-    return undefined
+    return this.ownsItsRoots(first) && this.ownsItsRoots(second) ? undefined : damaged
   }
 
   private state(): string {
@@ -86,12 +85,24 @@ class LmdbFile {
     return readMeta(this.descriptor, number, pageBytes)
   }
 
-  /** Every transaction writes the root of the main tree anew, and marks it with its number. */
-  private isOwnRoot({ main: { root }, pageBytes, transaction, lastPage }: LmdbMeta): boolean {
-    if (root === noPage) return transaction === 0
-    if (root > lastPage) return false
+  /** Every transaction writes the roots of the main tree and of the free tree anew, and marks them with its number. */
+  private ownsItsRoots(meta: LmdbMeta): boolean {
+    const { free, main, transaction } = meta
+    return (
+      (main.root === noPage ? transaction === 0 : this.ownsRoot(meta, main)) &&
+      (free.root === noPage || this.ownsRoot(meta, free))
+    )
+  }
+
+  private ownsRoot({ lastPage, pageBytes, transaction }: LmdbMeta, { root, depth }: LmdbTree): boolean {
+    if (root > lastPage || depth === 0) return false
     const page = this.read(root * pageBytes, pageHeaderBytes)
-    return page.length === pageHeaderBytes && readU64(page, 0) === root && readU64(page, 8) === transaction
+    return (
+      page.length === pageHeaderBytes &&
+      readU64(page, 0) === root &&
+      readU64(page, 8) === transaction &&
+      page.readUInt16LE(18) === (depth > 1 ? branchFlag : leafFlag)
+    )
   }
 
   /**
@@ -126,6 +137,11 @@ class LmdbFile {
     return readAt(this.descriptor, from, bytes)
   }
 }
+
+/** A record is written when its predecessor is on disk. Pages are given out in order, and never taken back. */
+const follows = (older: LmdbMeta, latest: LmdbMeta): boolean =>
+  latest.transaction === 0 ||
+  (latest.transaction === older.transaction + 1 && latest.lastPage >= older.lastPage)
 
 /** Where a page's nodes begin; those that a damaged page puts outside it are left out. */
 const nodesOf = (page: Buffer): ReadonlyArray<number> => {

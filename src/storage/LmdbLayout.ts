@@ -18,6 +18,15 @@ export const treeBytes = 48
 /** The root of a tree without keys: all bits set, as a number. */
 export const noPage = 2 ** 64
 
+/** LMDB's map, in bytes of address space, not of memory: so large that it never has to move while it is read. */
+export const mapBytes = 2 ** 40
+
+/** Marks a tree whose keys are numbers: the list of free pages. */
+export const integerKeyFlag = 0x08
+/** LMDB's own limit. */
+const depthMax = 32
+
+const metaFlag = 0x08
 const metaBytes = 136
 const magic = 0xbeefc0de
 const dataVersion = 2
@@ -41,7 +50,10 @@ export interface LmdbMeta {
   readonly transaction: number
 }
 
-/** Meta record 0 or 1; `undefined` where there is none. The second one lies where the first one's page size says. */
+/**
+ * Meta record 0 or 1; `undefined` where there is none, or one that we would not have written: LMDB takes flags and sizes
+ * from here as they are, and some of them end the process. The second record lies where the first one's page size says.
+ */
 export const readMeta = (
   descriptor: number,
   number: 0 | 1,
@@ -50,18 +62,27 @@ export const readMeta = (
   const page = readAt(descriptor, number * (pageBytes ?? 0), pageHeaderBytes + metaBytes)
   if (page.length < pageHeaderBytes + metaBytes || readU64(page, 0) !== number) return undefined
   const meta = page.subarray(pageHeaderBytes)
-  if (meta.readUInt32LE(0) !== magic || meta.readUInt32LE(4) !== dataVersion) return undefined
+  if (page.readUInt16LE(18) !== metaFlag || meta.readUInt32LE(0) !== magic) return undefined
+  if (meta.readUInt32LE(4) !== dataVersion) return undefined
   const size = meta.readUInt32LE(24)
   if (size < 512 || size > 65_536 || (size & (size - 1)) !== 0 || size !== (pageBytes ?? size))
     return undefined
-  return {
+  const found = {
     pageBytes: size,
     free: treeAt(meta, 24),
     main: treeAt(meta, 72),
     lastPage: readU64(meta, 120),
     transaction: readU64(meta, 128)
   }
+  return isOurs(found) ? found : undefined
 }
+
+const isOurs = ({ free, lastPage, main, pageBytes }: LmdbMeta): boolean =>
+  free.flags === integerKeyFlag &&
+  main.flags === 0 &&
+  free.depth <= depthMax &&
+  main.depth <= depthMax &&
+  (lastPage + 1) * pageBytes <= mapBytes
 
 /** Shorter where the file ends. */
 export const readAt = (descriptor: number, from: number, bytes: number): Buffer => {

@@ -4,7 +4,7 @@ import { type Database, open as openLmdb, type RootDatabase } from "lmdb"
 import { attempt } from "./attempt.ts"
 import { syncFile } from "./Directories.ts"
 import { dataFile } from "./LmdbFile.ts"
-import { prepare, settle } from "./LmdbPreparation.ts"
+import { mapBytes } from "./LmdbLayout.ts"
 import {
   type Change,
   checkBounds,
@@ -59,9 +59,6 @@ type Pair = readonly [key: Uint8Array, value: Uint8Array]
 
 /** Keys of this table only grow, so that its records can be appended: faster, and pages are filled. */
 const appended = "pages"
-
-/** LMDB's map, in bytes of address space, not of memory: so large that it never has to move while it is read. */
-const mapBytes = 2 ** 40
 
 /** Abortable and committed before the call returns, as is lmdb's default. */
 const durableFlags = 0x3

@@ -1,6 +1,14 @@
 import { readSync } from "node:fs"
 import { compare } from "../mkvs/Bytes.ts"
-import { type LmdbMeta, type LmdbTree, noPage, pageHeaderBytes, treeAt, treeBytes } from "./LmdbLayout.ts"
+import {
+  integerKeyFlag,
+  type LmdbMeta,
+  type LmdbTree,
+  noPage,
+  pageHeaderBytes,
+  treeAt,
+  treeBytes
+} from "./LmdbLayout.ts"
 
 /**
  * Reads every page below a snapshot of LMDB's data file and checks that it is what LMDB would have written. LMDB has no
@@ -273,7 +281,6 @@ const firstPage = 2
 const branchFlag = 0x01
 const leafFlag = 0x02
 const overflowFlag = 0x04
-const integerKeyFlag = 0x08
 const bigFlag = 0x01
 const tableFlag = 0x02
 const numberBytes = 8

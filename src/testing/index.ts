@@ -1,1 +1,3 @@
-export {}
+/** Simulated and faulty surroundings, for our tests and for those of users. */
+
+export * as FaultyPageStore from "./FaultyPageStore.ts"

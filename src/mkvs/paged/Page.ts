@@ -26,8 +26,12 @@ export const tagReference = 3
 /** Tag, page id, hash. */
 export const referenceBytes = 39
 
-/** Target size of a page's content; only a single large leaf, or a long label, makes a larger one. */
-export const pageBytesMax = 1990
+/**
+ * Target size of a page's content; only a single large leaf, or a long label, makes a larger one. Three such records
+ * fill a 4 KiB page of LMDB: against two of 1,990 bytes the database is 11 % smaller at a million keys (21 % with the
+ * history of 100,000), at the same speed; smaller ones make builds and checkpoints slower.
+ */
+export const pageBytesMax = 1330
 
 export const readU16 = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8)
 

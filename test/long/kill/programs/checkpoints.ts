@@ -40,6 +40,10 @@ const life = Effect.gen(function* () {
   const made: Array<Root> = []
   for (;;) {
     const version = Option.getOrThrow(yield* database.latestVersion)
+    if (made.at(-1)?.version === version) {
+      yield* Effect.sleep(1)
+      continue
+    }
     const root = (yield* database.rootsForVersion(version))[0]!
     say("creating", version)
     const created = yield* Effect.either(creator.create(root, random.pick([400_000, 1_500_000, 5_000_000]), random.between(0, 3)))
@@ -49,7 +53,7 @@ const life = Effect.gen(function* () {
       continue
     }
     say("created", version, toHex(created.right.encodedHash()))
-    if (!made.some((before) => before.equals(root))) made.push(root)
+    made.push(root)
     if (made.length <= 2) continue
     const old = made.shift()!
     say("deleting", old.version)
