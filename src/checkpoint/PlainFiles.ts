@@ -77,8 +77,16 @@ export const makeDirectory = (directory: string): Effect.Effect<void, Checkpoint
     ) {
       missing.push(at)
     }
-    yield* failing(fs.makeDirectory(directory, { recursive: true, mode: 0o700 }), "create", directory)
-    for (const made of missing.reverse()) yield* syncDirectory(path.dirname(made))
+    // one by one: Node's own recursion never ends where the system says that nothing is there, as in /proc
+    for (const made of missing.reverse()) {
+      const create = Effect.catchIf(
+        fs.makeDirectory(made, { mode: 0o700 }),
+        (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
+        () => Effect.void
+      )
+      yield* failing(create, "create", made)
+      yield* syncDirectory(path.dirname(made))
+    }
   })
 
 /** Makes the names in a directory durable. */

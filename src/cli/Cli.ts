@@ -1,6 +1,6 @@
 import * as Command from "@effect/cli/Command"
-import * as Checkpoint from "./checkpoint.ts"
 import { CommandTree } from "./CommandTree.ts"
+import * as Checkpoint from "./checkpoint.ts"
 import { exitCode } from "./Failure.ts"
 import * as Proof from "./proof.ts"
 import { start } from "./start.ts"
@@ -27,8 +27,20 @@ export const run = Command.run(cairn, { name: "Cairn", version, executable: "cai
 
 export const commands = new CommandTree(cairn, [
   new CommandTree(start),
-  new CommandTree(Tree.tree, Tree.commands.map((command) => new CommandTree(command))),
-  new CommandTree(State.state, State.commands.map((command) => new CommandTree(command))),
-  new CommandTree(Proof.proof, Proof.commands.map((command) => new CommandTree(command))),
-  new CommandTree(Checkpoint.checkpoint, Checkpoint.commands.map((command) => new CommandTree(command)))
+  new CommandTree(
+    Tree.tree,
+    Tree.commands.map((command) => new CommandTree(command))
+  ),
+  new CommandTree(
+    State.state,
+    State.commands.map((command) => new CommandTree(command))
+  ),
+  new CommandTree(
+    Proof.proof,
+    Proof.commands.map((command) => new CommandTree(command))
+  ),
+  new CommandTree(
+    Checkpoint.checkpoint,
+    Checkpoint.commands.map((command) => new CommandTree(command))
+  )
 ])

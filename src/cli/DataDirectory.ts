@@ -4,7 +4,7 @@ import { headerKey } from "../node/BlockHeader.ts"
 import { blocksTable } from "../node/Blocks.ts"
 import * as StateStorage from "../node/StateStorage.ts"
 import { NodeDatabase } from "../storage/NodeDatabase.ts"
-import type { VersionNotFound, WriteFailure } from "../storage/NodeDatabaseError.ts"
+import { MultipartInProgress, type VersionNotFound, type WriteFailure } from "../storage/NodeDatabaseError.ts"
 
 /** Databases as the commands open them. */
 
@@ -28,9 +28,25 @@ export const writing = (
 ): Layer.Layer<NodeDatabase, Layer.Layer.Error<ReturnType<typeof reading>>> =>
   NodeDatabase.layerLmdb({ directory, namespace })
 
-/** The state's root of the version, or of the latest one. */
+/** The database holds no version yet. */
+export class NothingFinalized extends Schema.TaggedError<NothingFinalized>()("NothingFinalized", {
+  directory: Schema.String
+}) {
+  override get message() {
+    return `${this.directory} holds no version yet: make one with cairn tree apply or cairn start, or restore a checkpoint`
+  }
+}
+
+/** The state's root of the version, or of the latest one. Says so where a restore has not been finished. */
 export const stateRoot = (database: NodeDatabase.Service, at: Option.Option<bigint>) =>
-  StateStorage.make(database).root(Option.getOrUndefined(at))
+  Effect.gen(function* () {
+    if (Option.isNone(yield* database.latestVersion)) {
+      const restore = yield* database.multipart.current
+      if (Option.isSome(restore)) return yield* new MultipartInProgress({ version: restore.value.version })
+      return yield* new NothingFinalized({ directory: Option.getOrElse(database.path, () => "the database") })
+    }
+    return yield* StateStorage.make(database).root(Option.getOrUndefined(at))
+  })
 
 /**
  * As `stateRoot`, and pinned until the scope closes, so that a node that prunes beside us leaves it. Where the latest
@@ -39,7 +55,11 @@ export const stateRoot = (database: NodeDatabase.Service, at: Option.Option<bigi
 export const pinnedRoot = (
   database: NodeDatabase.Service,
   at: Option.Option<bigint>
-): Effect.Effect<Root, VersionNotFound | WriteFailure, Scope.Scope> =>
+): Effect.Effect<
+  Root,
+  NothingFinalized | MultipartInProgress | VersionNotFound | WriteFailure,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
     const root = yield* stateRoot(database, at)
     yield* database.pin(root.version)

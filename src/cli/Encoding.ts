@@ -29,7 +29,11 @@ export class NotUtf8 extends Schema.TaggedError<NotUtf8>()("NotUtf8", {
 }
 
 /** The bytes that `text` stands for; it was given as `what`. */
-export const decode = (encoding: Encoding, what: string, text: string): Either.Either<Uint8Array, BadText> => {
+export const decode = (
+  encoding: Encoding,
+  what: string,
+  text: string
+): Either.Either<Uint8Array, BadText> => {
   if (encoding === "hex") {
     const bytes = Bytes.fromHex(text)
     if (bytes !== undefined) return Either.right(bytes)
@@ -45,7 +49,11 @@ export const decode = (encoding: Encoding, what: string, text: string): Either.E
 }
 
 /** The text that stands for the bytes; they are the `what`. */
-export const encode = (encoding: Encoding, what: string, bytes: Uint8Array): Either.Either<string, NotUtf8> => {
+export const encode = (
+  encoding: Encoding,
+  what: string,
+  bytes: Uint8Array
+): Either.Either<string, NotUtf8> => {
   if (encoding === "hex") return Either.right(Bytes.toHex(bytes))
   try {
     return Either.right(decoder.decode(bytes))

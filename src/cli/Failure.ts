@@ -56,7 +56,8 @@ export const report =
 
 const codeOf = (error: unknown): number => {
   if (error === undefined) return exitCode.defect
-  if (ValidationError.isValidationError(error) || Predicate.isTagged(error, "UsageError")) return exitCode.usage
+  if (ValidationError.isValidationError(error) || Predicate.isTagged(error, "UsageError"))
+    return exitCode.usage
   return Predicate.isTagged(error, "OutputClosed") ? exitCode.outputClosed : exitCode.failed
 }
 

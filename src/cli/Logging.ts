@@ -1,4 +1,4 @@
-import { Array as Arr, Cause, HashMap, Layer, Logger, type LogLevel, LogLevel as Levels } from "effect"
+import { Array as Arr, Cause, HashMap, Layer, LogLevel as Levels, Logger, type LogLevel } from "effect"
 import { describe } from "./Failure.ts"
 import * as Stderr from "./Stderr.ts"
 

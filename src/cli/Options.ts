@@ -102,7 +102,9 @@ export const at = CliOptions.optional(
 )
 
 export const encoding = CliOptions.choice("encoding", encodings).pipe(
-  CliOptions.withDescription("How keys and values are written, on the command line, in input and in results."),
+  CliOptions.withDescription(
+    "How keys and values are written, on the command line, in input and in results."
+  ),
   CliOptions.withDefault("utf8" as const)
 )
 
@@ -112,7 +114,8 @@ export const namespace = CliOptions.optional(
   hex("namespace", "Namespace of a new database; one that exists must have it.", namespaceBytes)
 )
 
-export const rootHash = (description: string): CliOptions.Options<Uint8Array> => hex("root", description, hashBytes)
+export const rootHash = (description: string): CliOptions.Options<Uint8Array> =>
+  hex("root", description, hashBytes)
 
 /** An argument. `form` is its name in the help. */
 export const argument = (form: string, description: string): Args.Args<string> =>

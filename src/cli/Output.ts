@@ -9,7 +9,9 @@ export class OutputClosed extends Schema.TaggedError<OutputClosed>()("OutputClos
 }
 
 /** A result could not be written to stdout: a full disk behind it, mostly. */
-export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFailed", { cause: Schema.Defect }) {
+export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFailed", {
+  cause: Schema.Defect
+}) {
   override get message() {
     return `results could not be written to stdout: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
   }

@@ -13,9 +13,13 @@ const create = Command.make(
     chunkSize: Options.integer("chunk-size", "N", "Bytes in a chunk, about.", 0).pipe(
       CliOptions.withDefault(8 * 1024 * 1024)
     ),
-    threads: Options.integer("threads", "N", "Parts of the tree that are chunked at the same time.", 0, 0xffff).pipe(
-      CliOptions.withDefault(0)
-    ),
+    threads: Options.integer(
+      "threads",
+      "N",
+      "Parts of the tree that are chunked at the same time.",
+      0,
+      0xffff
+    ).pipe(CliOptions.withDefault(0)),
     out: Options.path("out", "DIR", "Where it goes, as VERSION/ROOT; created where absent."),
     json: Options.json
   },
@@ -52,7 +56,9 @@ const verify = Command.make("verify", { root: rootHash, json: Options.json, dire
     Effect.promise(() => import("./checkpoint/verify.ts")),
     ({ verify }) => verify(options)
   )
-).pipe(Command.withDescription("Checks every digest, every hash, and that nothing is missing; needs no database."))
+).pipe(
+  Command.withDescription("Checks every digest, every hash, and that nothing is missing; needs no database.")
+)
 
 const restore = Command.make(
   "restore",

@@ -10,18 +10,27 @@ const verify = Command.make(
   {
     root: Options.rootHash("The root hash you trust."),
     key: CliOptions.optional(
-      Options.text("key", "KEY", "The key; by default the one in the file. Needed where that is a proof alone.")
+      Options.text(
+        "key",
+        "KEY",
+        "The key; by default the one in the file. Needed where that is a proof alone."
+      )
     ),
     encoding: Options.encoding,
     json: Options.json,
-    file: Options.argument("FILE", "What cairn state prove --json printed, or the proof's CBOR, plain or in hex; - is stdin.")
+    file: Options.argument(
+      "FILE",
+      "What cairn state prove --json printed, or the proof's CBOR, plain or in hex; - is stdin."
+    )
   },
   (options) =>
     Effect.flatMap(
       Effect.promise(() => import("./proof/verify.ts")),
       ({ verify }) => verify(options)
     )
-).pipe(Command.withDescription("Tells what a proof proves about a key; fails unless it is present or absent."))
+).pipe(
+  Command.withDescription("Tells what a proof proves about a key; fails unless it is present or absent.")
+)
 
 export const commands = [verify] as const
 

@@ -19,9 +19,12 @@ export const start = Command.make(
       CliOptions.withDefault("data")
     ),
     namespace: Options.namespace,
-    blockTransactions: Options.integer("block-transactions", "N", "Transactions in a block, at most.", 1).pipe(
-      CliOptions.withDefault(1000)
-    ),
+    blockTransactions: Options.integer(
+      "block-transactions",
+      "N",
+      "Transactions in a block, at most.",
+      1
+    ).pipe(CliOptions.withDefault(1000)),
     blockInterval: CliOptions.optional(
       Options.duration("block-interval", "The longest that a transaction waits for its block to fill up.")
     ),
@@ -30,7 +33,9 @@ export const start = Command.make(
       "N",
       "Versions between two checkpoints, which go to DATA-DIR/checkpoints; 0 makes none."
     ).pipe(CliOptions.withDefault(50n)),
-    checkpointKeep: Options.integer("checkpoint-keep", "N", "Checkpoints kept.", 1).pipe(CliOptions.withDefault(3)),
+    checkpointKeep: Options.integer("checkpoint-keep", "N", "Checkpoints kept.", 1).pipe(
+      CliOptions.withDefault(3)
+    ),
     retainVersions: CliOptions.optional(
       Options.integer("retain-versions", "N", "Versions of the state that are kept; by default all.", 1)
     ),

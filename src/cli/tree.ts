@@ -11,10 +11,21 @@ const apply = Command.make(
     namespace: Options.namespace,
     encoding: Options.encoding,
     json: Options.json,
-    file: Options.argument("FILE", 'Lines {"set":"<key>","value":"<value>"}, {"delete":"<key>"} and {"commit":true}; - is stdin.')
+    file: Options.argument(
+      "FILE",
+      'Lines {"set":"<key>","value":"<value>"}, {"delete":"<key>"} and {"commit":true}; - is stdin.'
+    )
   },
-  (options) => Effect.flatMap(Effect.promise(() => import("./tree/apply.ts")), ({ apply }) => apply(options))
-).pipe(Command.withDescription("Makes versions of a bare tree from JSON lines; the directory is created where absent."))
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./tree/apply.ts")),
+      ({ apply }) => apply(options)
+    )
+).pipe(
+  Command.withDescription(
+    "Makes versions of a bare tree from JSON lines; the directory is created where absent."
+  )
+)
 
 export const commands = [apply] as const
 

@@ -83,11 +83,19 @@ const readTransactions = (
       `${ids.length} bytes of ids do not fit heights ${header.firstHeight} to ${header.lastHeight}`
     )
   }
-  const failures = new Map(fields.array("failures").map((entry) => readFailure(fields, entry)))
-  return Array.from({ length: ids.length / hashBytes }, (_, index) => ({
-    id: ids.slice(index * hashBytes, (index + 1) * hashBytes),
-    failure: failures.get(index)
-  }))
+  const transactions = Array.from({ length: ids.length / hashBytes }, (_, index): ExecutedTransaction => {
+    return { id: ids.slice(index * hashBytes, (index + 1) * hashBytes), failure: undefined }
+  })
+  let next = 0
+  for (const entry of fields.array("failures")) {
+    const [index, failure] = readFailure(fields, entry)
+    const transaction = transactions[index]
+    if (transaction === undefined || index < next)
+      return fields.refuse(`failure of index ${index} is out of place`)
+    transactions[index] = { id: transaction.id, failure }
+    next = index + 1
+  }
+  return transactions
 }
 
 const readFailure = (fields: CborFields, entry: CborValue): readonly [index: number, failure: Failure] => {

@@ -2,6 +2,7 @@ import { Cause, Effect, Exit, Option } from "effect"
 import { Overlay } from "../mkvs/Overlay.ts"
 import type { Writer } from "../mkvs/Tree.ts"
 import type { NodeDatabase } from "../storage/NodeDatabase.ts"
+import { yieldToEventLoop } from "../storage/yieldToEventLoop.ts"
 import { recordedFailure } from "./Block.ts"
 import type { BlockHeader } from "./BlockHeader.ts"
 import { ExecutionDefect } from "./NodeError.ts"
@@ -35,7 +36,12 @@ export const run = Effect.fnUntraced(function* (options: {
     if (failure !== undefined) return yield* defect(round, new Error(`${failure._tag}: ${failure.message}`))
   }
   const outcomes: Array<Outcome> = []
+  let yieldAt = performance.now() + millisPerTurn
   for (const transaction of transactions) {
+    if (performance.now() >= yieldAt) {
+      yield* yieldToEventLoop
+      yieldAt = performance.now() + millisPerTurn
+    }
     const height = firstHeight + BigInt(outcomes.length)
     const outcome = yield* attempt(
       database,
@@ -47,6 +53,9 @@ export const run = Effect.fnUntraced(function* (options: {
   }
   return outcomes
 })
+
+/** Time of executing before timers, signals and file operations get their turn, in milliseconds. */
+const millisPerTurn = 10
 
 /** One piece of the machine's work: success goes into the overlay's base, failure is forgotten. */
 const attempt = (

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs"
+import { closeSync, existsSync, fsyncSync, mkdirSync, opendirSync, openSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
 /** Creates the directory and its missing parents, each with mode 0700; their names are durable when it returns. */
@@ -10,6 +10,8 @@ export const makeDirectory = (directory: string): void => {
     makeOne(path)
     syncFile(dirname(path))
   }
+  // Throws where something else has the name.
+  opendirSync(directory).closeSync()
 }
 
 const makeOne = (path: string): void => {

@@ -5,6 +5,7 @@ import { attempt } from "./attempt.ts"
 import { syncFile } from "./Directories.ts"
 import { dataFile } from "./LmdbFile.ts"
 import { mapBytes } from "./LmdbLayout.ts"
+import { prepare, settle } from "./LmdbPreparation.ts"
 import {
   type Change,
   checkBounds,
@@ -30,8 +31,8 @@ export interface LmdbPageStoreOptions<E = never> {
 }
 
 /**
- * An LMDB environment, closed with the scope. The same directory can be open any number of times, in this process, its
- * threads and others. Not a lock: several writers take turns, transaction by transaction.
+ * An LMDB environment of at most 64 tables, closed with the scope. The same directory can be open any number of times,
+ * in this process, its threads and others. Not a lock: several writers take turns, transaction by transaction.
  *
  * Fails with `StoreFailed` where a read-only directory holds no database, and where the data file is damaged or cut
  * short; with `StoreFull` or `StoreReadOnly` where it cannot be created. Threads of a process that will write must not
@@ -59,6 +60,8 @@ type Pair = readonly [key: Uint8Array, value: Uint8Array]
 
 /** Keys of this table only grow, so that its records can be appended: faster, and pages are filled. */
 const appended = "pages"
+
+const tablesMax = 64
 
 /** Abortable and committed before the call returns, as is lmdb's default. */
 const durableFlags = 0x3
@@ -381,7 +384,7 @@ const openEnvironment = (directory: string, readOnly: boolean): Root => {
     // Commits flush before they are visible; the overlapping kind would need repair after a power cut.
     overlappingSync: false,
     mapSize: mapBytes,
-    maxDbs: 64,
+    maxDbs: tablesMax,
     permissionsMode: 0o600
   }
   return openLmdb<Uint8Array, Uint8Array>(options)

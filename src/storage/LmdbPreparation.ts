@@ -1,18 +1,23 @@
 import { randomBytes } from "node:crypto"
 import {
   accessSync,
+  closeSync,
   constants,
   existsSync,
   linkSync,
+  openSync,
+  readdirSync,
   realpathSync,
   statSync,
   unlinkSync,
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
+import { isMainThread } from "node:worker_threads"
 import { makeDirectory, syncFile } from "./Directories.ts"
 import { dataFile, lockFile, whyNotToOpen } from "./LmdbFile.ts"
 import { StoreFailed } from "./StoreError.ts"
+import { isOwnNumberTaken } from "./WriterLock.ts"
 
 export interface Prepared {
   /** The directory's one true name. */
@@ -35,6 +40,7 @@ export const prepare = (path: string, readOnly: boolean): Prepared => {
   if (reason !== undefined) throw refused(path, reason)
   if (readOnly) prepareForReading(path)
   else prepareForWriting(path)
+  checkOwnNumber(path)
   return { directory: realpathSync(path), existed }
 }
 
@@ -64,6 +70,43 @@ const prepareForWriting = (path: string): void => {
   const file = dataFile(path)
   if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
   if (!existsSync(file) || statSync(file).size === 0) tryRoom(path)
+}
+
+/**
+ * LMDB tells processes apart by their ids, and containers give out the same ones. With two of a kind it waits for ten
+ * seconds, and then ends the process. Only before the file is open in this process, and only in the main thread:
+ * closing a descriptor of it undoes the locks that the process has on it.
+ */
+const checkOwnNumber = (path: string): void => {
+  const file = lockFile(path)
+  if (process.platform !== "linux" || !isMainThread || !isReadable(file) || isOpenHere(file)) return
+  const descriptor = openSync(file, "r")
+  const taken = isOwnNumberTaken(descriptor)
+  // Another thread may have come in between: then the number is our own, and the descriptor stays open.
+  if (isOpenHere(file, descriptor)) return
+  closeSync(descriptor)
+  if (taken) {
+    const advice = "run this one under another process id, or both in one pid namespace"
+    throw refused(path, `process ${process.pid} of another container has this database open: ${advice}`)
+  }
+}
+
+const isReadable = (file: string): boolean => {
+  try {
+    accessSync(file, constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whether this process has the file open, in whatever thread, by another descriptor than the given one. */
+const isOpenHere = (file: string, except?: number): boolean => {
+  const { dev, ino } = statSync(file)
+  return readdirSync("/proc/self/fd").some((descriptor) => {
+    const open = statSync(join("/proc/self/fd", descriptor), { throwIfNoEntry: false })
+    return descriptor !== `${except}` && open?.ino === ino && open.dev === dev
+  })
 }
 
 /** Throws where a small database would not fit. */

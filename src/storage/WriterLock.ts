@@ -65,8 +65,28 @@ const release = (descriptor: number): void => {
   }
 }
 
-/** Whether the lock on the open file could be had, without waiting. */
-type TryLock = (descriptor: number) => boolean
+/**
+ * Whether somebody has locked the byte of the open file that has the number of this process, as LMDB does for its
+ * readers. `false` where it cannot be found out.
+ */
+export const isOwnNumberTaken = (descriptor: number): boolean => {
+  let tryLock: TryLock
+  try {
+    tryLock = nativeLock("", loadNative)
+  } catch {
+    // Whoever needs the lock itself is told; this is only for a better message.
+    return false
+  }
+  return !tryLock(descriptor, process.pid, 1, { shared: true })
+}
+
+/** Whether the lock on the open file, or on some bytes of it, could be had, without waiting. */
+type TryLock = (
+  descriptor: number,
+  offset?: number,
+  bytes?: number,
+  options?: { readonly shared: boolean }
+) => boolean
 
 /** CommonJS, without types. */
 const loadNative = (): unknown => createRequire(import.meta.url)("fs-native-extensions")
@@ -74,7 +94,7 @@ const loadNative = (): unknown => createRequire(import.meta.url)("fs-native-exte
 const nativeLock = (path: string, load: () => unknown): TryLock => {
   try {
     const native = load()
-    if (isNative(native)) return (descriptor) => native.tryLock(descriptor)
+    if (isNative(native)) return native.tryLock
     throw new Error("it has no tryLock")
   } catch (cause) {
     const reason = `the native module fs-native-extensions, which locks the directory, does not load: ${cause}`

@@ -97,7 +97,7 @@ describe("Block", () => {
     })
   )
 
-  it.effect("ids have to fit the heights", () =>
+  it.effect("ids have to fit the heights, and failures the ids, in order", () =>
     Effect.gen(function* () {
       const id = new Uint8Array(32)
       const bytes = Block.codec.encode({
@@ -108,7 +108,19 @@ describe("Block", () => {
         machine: { name: "ledger", version: 1 }
       })
       yield* Block.codec.decode(bytes)
-      for (const changes of [{ last: 2 }, { ids: new Uint8Array(31) }, { failures: [[0, "tag"]] }]) {
+      for (const changes of [
+        { last: 2 },
+        { ids: new Uint8Array(31) },
+        { failures: [[0, "tag"]] },
+        { failures: [[1, "tag", "message"]] },
+        { failures: [[-1, "tag", "message"]] },
+        {
+          failures: [
+            [0, "tag", "message"],
+            [0, "tag", "again"]
+          ]
+        }
+      ]) {
         expect((yield* Effect.flip(Block.codec.decode(altered(bytes, changes))))._tag).toBe("DatabaseDamaged")
       }
     })

@@ -91,7 +91,7 @@ describe("a database and several processes", () => {
       yield* database.prune(1n)
       const content = yield* Effect.provideService(contentOf(second!), NodeDatabase, database)
       expect(content).toEqual({ ...manyWrites(50), a: "2" })
-      const store = yield* directoryDisk(directory).store
+      const store = yield* directoryDisk(directory).store({ readOnly: true })
       expect([...store.range("pins")]).toEqual([])
       expect(yield* inventoryOf(directoryDisk(directory))).toMatchObject(clean)
     })

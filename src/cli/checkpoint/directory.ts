@@ -2,16 +2,16 @@ import { Effect, Either } from "effect"
 import * as Directory from "../../checkpoint/CheckpointDirectory.ts"
 import { CheckpointStorageFailed } from "../../checkpoint/CheckpointError.ts"
 import * as Publishing from "../../checkpoint/CheckpointPublishing.ts"
-import * as PlainFiles from "../../checkpoint/PlainFiles.ts"
 import type { Metadata } from "../../checkpoint/Metadata.ts"
+import * as PlainFiles from "../../checkpoint/PlainFiles.ts"
 import { toHex } from "../../mkvs/Bytes.ts"
 import { rootType } from "../../mkvs/Root.ts"
 import * as ErrorJson from "../ErrorJson.ts"
 import * as Output from "../Output.ts"
 import { count } from "../Progress.ts"
 import * as Places from "./places.ts"
-import { CheckpointsBad } from "./verify.ts"
 import { toJson, toLine } from "./result.ts"
+import { CheckpointsBad } from "./verify.ts"
 
 export interface DirectoryOptions {
   readonly directory: string

@@ -58,11 +58,7 @@ export const all = (
 /** The one checkpoint that is meant. */
 export const one = (
   directory: string
-): Effect.Effect<
-  Directory.Place,
-  NoCheckpoint | SeveralCheckpoints | CheckpointStorageFailed,
-  Files
-> =>
+): Effect.Effect<Directory.Place, NoCheckpoint | SeveralCheckpoints | CheckpointStorageFailed, Files> =>
   Effect.gen(function* () {
     const places = yield* all(directory)
     if (places.length === 1) return whole(places[0])

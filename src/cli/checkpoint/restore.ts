@@ -105,7 +105,11 @@ const restoreChunks = (place: Directory.Place, metadata: Metadata) =>
 
 const readChunk = (place: Directory.Place, { root }: Metadata, index: number) =>
   Effect.gen(function* () {
-    const found = yield* Directory.readChunk(place, index, framedBytesMax(defaultCheckpointLimits.chunkBytesMax))
+    const found = yield* Directory.readChunk(
+      place,
+      index,
+      framedBytesMax(defaultCheckpointLimits.chunkBytesMax)
+    )
     if (Option.isNone(found)) {
       return yield* new ChunkNotFound({ rootVersion: root.version, rootHash: toHex(root.hash), index })
     }

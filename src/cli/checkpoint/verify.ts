@@ -20,9 +20,7 @@ export class CheckpointsBad extends Schema.TaggedError<CheckpointsBad>()("Checkp
   total: Schema.Number
 }) {
   override get message() {
-    return this.total === 1
-      ? `${this.directory}: the checkpoint is bad: delete it and take another one`
-      : `${this.directory}: ${this.bad} of ${this.total} checkpoints are bad: delete them and take others`
+    return `${this.directory}: ${this.bad} of ${this.total} checkpoints cannot be used, the results say why`
   }
 }
 

@@ -54,7 +54,10 @@ export const parse = (file: string, bytes: Uint8Array): Either.Either<ProofFile,
 const parseClaims = (bytes: Uint8Array): Either.Either<Claims, string> => {
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
-    return Either.mapLeft(decodeClaims(value), () => "one of root, key, value and proof is missing or is no text")
+    return Either.mapLeft(
+      decodeClaims(value),
+      () => "one of root, key, value and proof is missing or is no text"
+    )
   } catch (error) {
     return Either.left(error instanceof Error ? error.message : String(error))
   }

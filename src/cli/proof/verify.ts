@@ -3,8 +3,8 @@ import * as Bytes from "../../mkvs/Bytes.ts"
 import { defaultHasher } from "../../mkvs/hasher/index.ts"
 import { MalformedCbor, ProofVerificationFailed } from "../../mkvs/MkvsError.ts"
 import { decodeProof } from "../../mkvs/proof/Proof.ts"
-import type { ProvedAnswer } from "../../mkvs/proof/ProvedTree.ts"
 import { verifyProof } from "../../mkvs/proof/ProofVerifier.ts"
+import type { ProvedAnswer } from "../../mkvs/proof/ProvedTree.ts"
 import { UsageError } from "../Arguments.ts"
 import * as Encoding from "../Encoding.ts"
 import * as ErrorJson from "../ErrorJson.ts"
@@ -52,12 +52,18 @@ export const verify = (options: VerifyOptions) =>
       const reason = "a proof alone does not say which key it is about: give --key"
       return yield* new UsageError({ reason, path: ["proof", "verify"] })
     }
-    const key = yield* Encoding.decode(encoding, Option.isSome(options.key) ? "--key" : "the file's key", given.value)
+    const key = yield* Encoding.decode(
+      encoding,
+      Option.isSome(options.key) ? "--key" : "the file's key",
+      given.value
+    )
     const outcome = yield* Effect.either(prove(proof, root, key))
     const proved = Either.getOrElse(outcome, (): ProvedAnswer => ({ status: "notCovered" }))
     const value = proved.status === "present" ? yield* Encoding.encode(encoding, "value", proved.value) : null
     const answer = { status: proved.status, value }
-    const failure = Option.orElse(Either.getLeft(outcome), () => whyNotOk(answer, given.value, options, claims))
+    const failure = Option.orElse(Either.getLeft(outcome), () =>
+      whyNotOk(answer, given.value, options, claims)
+    )
     yield* print(options, given.value, answer, failure)
     if (Option.isSome(failure)) return yield* failure.value
   })

@@ -35,7 +35,17 @@ export const event = (event: BlockEvent): Result => ({
 })
 
 const fields: (event: BlockEvent) => { readonly [name: string]: Json } = BlockEvent.$match({
-  BlockExecuted: ({ durationMillis, failed, firstHeight, keys, lastHeight, root, round, time, transactions }) => ({
+  BlockExecuted: ({
+    durationMillis,
+    failed,
+    firstHeight,
+    keys,
+    lastHeight,
+    root,
+    round,
+    time,
+    transactions
+  }) => ({
     round,
     root: toHex(root.hash),
     firstHeight,
@@ -96,8 +106,8 @@ export const condensed = (events: ReadonlyArray<BlockEvent>): ReadonlyArray<Resu
   return lines
 }
 
-/** Blocks within a tenth of a second that are still shown one by one. */
-const linesAtOnce = 5
+/** Blocks that are still shown one by one when they come within a tenth of a second. */
+const linesAtOnce = 20
 
 /** One line for consecutive blocks; the root is the last one's. */
 const blocksLine = (blocks: ReadonlyArray<BlockExecuted>): string => {
@@ -106,7 +116,13 @@ const blocksLine = (blocks: ReadonlyArray<BlockExecuted>): string => {
   const sum = (of: (block: BlockExecuted) => number) => blocks.reduce((total, block) => total + of(block), 0)
   const transactions = sum((block) => block.transactions)
   const failed = sum((block) => block.failed)
-  const rate = Math.round((1000 * transactions) / Math.max(sum((block) => block.durationMillis), 0.001))
+  const rate = Math.round(
+    (1000 * transactions) /
+      Math.max(
+        sum((block) => block.durationMillis),
+        0.001
+      )
+  )
   const name = first === last ? `block ${first.round}` : `blocks ${first.round}-${last.round}`
   const failures = failed === 0 ? "" : `, ${count(failed)} failed`
   return `${name}  root ${toHex(last.root.hash)}  ${count(transactions)} transactions${failures}  ${count(rate)}/s`

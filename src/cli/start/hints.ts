@@ -1,7 +1,7 @@
-import { Either, Effect, Option, Stream } from "effect"
+import { Effect, Either, Option, Stream } from "effect"
+import { toHex } from "../../mkvs/Bytes.ts"
 import { isReserved } from "../../node/State.ts"
 import type { StateStorage } from "../../node/StateStorage.ts"
-import { toHex } from "../../mkvs/Bytes.ts"
 import * as Encoding from "../Encoding.ts"
 
 export const withoutFeed =

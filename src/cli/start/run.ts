@@ -67,23 +67,25 @@ const running = (options: StartOptions, hasFeed: boolean) =>
     const started = Display.started(node.machine, yield* node.head, options.dataDir)
     yield* Output.result(options.json, started)
     if (!hasFeed && !options.json) yield* Output.write(Hints.withoutFeed)
-    yield* Effect.raceFirst(node.run, show(events, options))
+    return yield* Effect.raceFirst(node.run, show(events, options))
   }).pipe(Effect.scoped)
 
-const show = (events: Queue.Dequeue<BlockEvent>, options: StartOptions) =>
-  Stream.fromQueue(events).pipe(
-    Stream.groupedWithin(eventsAtOnce, "100 millis"),
-    Stream.runForEach((chunk) =>
-      options.json
-        ? Output.results(true, Chunk.toReadonlyArray(chunk).map(Display.event))
-        : showToPerson(Chunk.toReadonlyArray(chunk), options)
-    ),
-    Effect.zipRight(Effect.never)
-  )
+const show = (events: Queue.Dequeue<BlockEvent>, { dataDir, json }: StartOptions) => {
+  const stream = Stream.fromQueue(events)
+  const shown = json
+    ? Stream.runForEachChunk(stream, (chunk) =>
+        Output.results(true, Chunk.toReadonlyArray(chunk).map(Display.event))
+      )
+    : stream.pipe(
+        Stream.groupedWithin(eventsAtOnce, "100 millis"),
+        Stream.runForEach((chunk) => showToPerson(Chunk.toReadonlyArray(chunk), dataDir))
+      )
+  return Effect.zipRight(shown, Effect.never)
+}
 
 const eventsAtOnce = 1024
 
-const showToPerson = (events: ReadonlyArray<BlockEvent>, { dataDir }: StartOptions) =>
+const showToPerson = (events: ReadonlyArray<BlockEvent>, dataDir: string) =>
   Effect.gen(function* () {
     yield* Output.results(false, Display.condensed(events))
     if (!events.some((event) => event._tag === "FeedEnded")) return

@@ -1,4 +1,4 @@
-import { Chunk, Effect, Either, Option, Schema, Stream } from "effect"
+import { type Chunk, Effect, Either, Option, Schema, Stream } from "effect"
 import * as Bytes from "../../mkvs/Bytes.ts"
 import type { Entry } from "../../mkvs/Tree.ts"
 import * as StateStorage from "../../node/StateStorage.ts"

@@ -35,7 +35,8 @@ export const verify = ({ dataDir, at, json }: Place) =>
       const kind = root.type === rootType.state ? "state" : "io"
       yield* Output.result(json, {
         json: () => ({ version, type: kind, root: hash, pages, keys, damaged: damages.length, ok }),
-        human: () => `version ${version}  ${kind} root ${hash}  ${count(keys)} keys in ${count(pages)} pages  ${ok ? "ok" : "DAMAGED"}`
+        human: () =>
+          `version ${version}  ${kind} root ${hash}  ${count(keys)} keys in ${count(pages)} pages  ${ok ? "ok" : "DAMAGED"}`
       })
       records += damages.length
     }

@@ -1,6 +1,7 @@
 import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import { relative } from "node:path"
+import { isMainThread } from "node:worker_threads"
 import { mark } from "./Mark.ts"
 
 /**
@@ -11,7 +12,7 @@ import { mark } from "./Mark.ts"
 /** Environment variable with the directory. */
 export const watchVariable = "CAIRN_KILL_WATCH"
 
-/** Names of steps by what is touched: paths below the directory. */
+/** Names of steps by what is touched: paths below the directory. What worker threads do is told apart. */
 const steps: ReadonlyArray<readonly [RegExp, string]> = [
   [/^\d+\/[0-9a-f-]+\/chunks\/\d+$/, "chunk"],
   [/^\d+\/[0-9a-f-]+\/chunks$/, "chunk names"],
@@ -25,7 +26,8 @@ const stepOf = (path: string): string | undefined => {
   const watched = process.env[watchVariable]
   if (watched === undefined) return undefined
   const below = relative(watched, path)
-  return steps.find(([pattern]) => pattern.test(below))?.[1]
+  const step = steps.find(([pattern]) => pattern.test(below))?.[1]
+  return step === undefined || isMainThread ? step : `${step} in worker`
 }
 
 /** Steps of open files, by descriptor. */

@@ -2,6 +2,7 @@ import { Effect, Option } from "effect"
 import { emptyRoot, type Root, rootType } from "../../../src/mkvs/Root.ts"
 import type { Writer } from "../../../src/mkvs/Tree.ts"
 import type { NodeDatabase } from "../../../src/storage/NodeDatabase.ts"
+import type { Change } from "../../../src/storage/PageStore.ts"
 import { Random, seedOf } from "./Random.ts"
 
 /**
@@ -56,6 +57,12 @@ export const planOf = (profile: Profile, version: bigint): VersionPlan => {
 export const historyTable = "history"
 export const historyKey = new TextEncoder().encode("latest")
 
+export const historyRecord = (version: bigint): Change => ({
+  table: historyTable,
+  key: historyKey,
+  value: numberBytes(version)
+})
+
 /** Makes the next version. `told` is called when everything is ready and only `finalize` is left. */
 export const advance = (
   database: NodeDatabase.Service,
@@ -73,7 +80,7 @@ export const advance = (
       roots.push(yield* candidate(database, emptyRoot(database.namespace, version, rootType.io), version, plan.io))
     }
     told()
-    yield* database.finalize(roots, { changes: [{ table: historyTable, key: historyKey, value: numberBytes(version) }] })
+    yield* database.finalize(roots, { changes: [historyRecord(version)] })
     return root
   })
 

@@ -6,6 +6,14 @@ import type { Death, Shot } from "./Victim.ts"
 export interface Step {
   readonly step: string
   readonly edges: ReadonlyArray<Edge>
+  /** How often it comes in the life of a program, about; at most the so-manieth one is aimed at. Default 2. */
+  readonly times?: number
+}
+
+interface Phase {
+  readonly step: string
+  readonly edge: Edge
+  readonly times: number
 }
 
 /** Edges of a write to a page store. */
@@ -30,12 +38,12 @@ export class KillTally {
   /** At the phase that has met the fewest kills, a little later; or anywhere. */
   next(): Shot {
     if (this.random.between(1, blindShots) === 1) return { delayMillis: this.random.next() * this.lifeMillis }
-    const { step, edge } = this.random
+    const { step, edge, times } = this.random
       .shuffled(this.phases())
       .reduce((least, phase) => (this.#need(phase) < this.#need(least) ? phase : least))
     count(this.#shots, nameOf(step, edge))
     return {
-      aim: { step, edge, occurrence: this.random.pick([1, 1, 1, 2, 3]) },
+      aim: { step, edge, occurrence: this.random.between(1, times) },
       // What is passed quickly is hit at once or not at all.
       delayMillis: this.random.next() * (edge === "during" ? this.random.pick([0, 1, 5]) : 5)
     }
@@ -73,11 +81,11 @@ export class KillTally {
     return `${lines.map(row).join("\n")}\n${row(["in all", "", "", "", String(this.#total)])}`
   }
 
-  private phases(): ReadonlyArray<{ readonly step: string; readonly edge: Edge }> {
-    return this.steps.flatMap(({ step, edges }) => edges.map((edge) => ({ step, edge })))
+  private phases(): ReadonlyArray<Phase> {
+    return this.steps.flatMap(({ step, edges, times = 2 }) => edges.map((edge) => ({ step, edge, times })))
   }
 
-  #need({ step, edge }: { readonly step: string; readonly edge: Edge }): number {
+  #need({ step, edge }: Phase): number {
     const name = nameOf(step, edge)
     return (this.#kills.get(name) ?? 0) + (this.#shots.get(name) ?? 0) / 4
   }

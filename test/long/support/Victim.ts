@@ -25,7 +25,7 @@ export interface Death {
   readonly met: readonly [step: string, edge: string] | undefined
 }
 
-/** Where the aim does not come, the kill comes after so long. */
+/** Where the aim does not come, the kill comes after so long; or as soon as the program says that it is `idle`. */
 const patienceMillis = 20_000
 
 /**
@@ -50,7 +50,7 @@ export const killOne = (victim: Victim, shot: Shot): Effect.Effect<Death> =>
       const [kind, ...words] = line.split("\t")
       if (kind === "said") said.push(words)
       else met = [words[0] ?? "", words[1] ?? ""]
-      if (kind === "aim") after(shot.delayMillis, kill)
+      if (kind === "aim" || words[0] === "idle") after(shot.delayMillis, kill)
     })
     child.on("close", (code, signal) => {
       clearTimeout(timer)

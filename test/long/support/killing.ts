@@ -9,7 +9,8 @@ export interface Killing<R> {
   /** Phases that must each meet a kill. */
   readonly steps: ReadonlyArray<Step>
   readonly lifeMillis: number
-  readonly victim: (round: number) => Victim
+  /** Whom to kill at this step, or anywhere. */
+  readonly victim: (round: number, step: string | undefined) => Victim
   /** Looks at what the dead left and goes on with it. */
   readonly afterwards: (said: ReadonlyArray<ReadonlyArray<string>>, round: number) => Effect.Effect<void, unknown, R>
 }
@@ -23,10 +24,11 @@ export const seed = chosenSeed()
 export const killAgainAndAgain = <R>({ title, steps, lifeMillis, victim, afterwards }: Killing<R>) =>
   Effect.gen(function* () {
     console.log(`${title}: CAIRN_KILL_SEED=${seed}`)
+    const started = performance.now()
     const tally = new KillTally(steps, new Random(seed), lifeMillis)
     for (let round = 1; round <= kills; round++) {
       const shot = tally.next()
-      const death = yield* killOne(victim(round), shot)
+      const death = yield* killOne(victim(round, shot.aim?.step), shot)
       tally.record(death)
       yield* Effect.annotateLogs(afterwards(death.said, round), { round }).pipe(
         Effect.tapErrorCause(() =>
@@ -34,6 +36,7 @@ export const killAgainAndAgain = <R>({ title, steps, lifeMillis, victim, afterwa
         )
       )
     }
-    console.log(`${title}\n${tally.table}`)
+    const seconds = Math.round((performance.now() - started) / 1000)
+    console.log(`${title}, ${seconds} s\n${tally.table}`)
     expect(tally.missed).toEqual([])
   })

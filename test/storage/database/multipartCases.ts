@@ -1,8 +1,9 @@
-import { Effect, Option } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { expect } from "vitest"
 import { frameEntries } from "../../../src/mkvs/CborEntries.ts"
 import { Root, rootType } from "../../../src/mkvs/Root.ts"
 import { NodeDatabase } from "../../../src/storage/NodeDatabase.ts"
+import { yieldToEventLoop } from "../../../src/storage/yieldToEventLoop.ts"
 import {
   advance,
   type Check,
@@ -247,6 +248,50 @@ export const multipartCases = (check: Check): void => {
   )
 
   check(
+    "what begins while an abort is still cleaning up is not swept away with it",
+    Effect.gen(function* () {
+      const database = yield* NodeDatabase
+      const first = yield* advance(yield* nothing(0n), { a: "1" })
+      const { parts } = yield* foreign(2n, largeWrites, 500)
+      yield* database.multipart.start(2n, text(""))
+      for (const part of parts) yield* database.multipart.put(part)
+      const aborting = yield* Effect.fork(database.multipart.abort)
+      // The abort has happened as soon as nothing is in progress; the rest is cleaning up.
+      yield* yieldToEventLoop.pipe(
+        Effect.zipRight(database.multipart.current),
+        Effect.repeat({ until: Option.isNone })
+      )
+      const commit = yield* candidate(first, 2n, manyWrites(3000))
+      yield* Fiber.join(aborting)
+      expect(yield* contentOf(commit.root)).toEqual({ a: "1", ...manyWrites(3000) })
+      yield* database.finalize([commit.root])
+      expect(yield* database.verify(commit.root)).toMatchObject({ keys: 3001 })
+    })
+  )
+
+  check(
+    "an insert that starts while another one is being cleaned up starts clean",
+    Effect.gen(function* () {
+      const database = yield* NodeDatabase
+      const { root, parts } = yield* foreign(1n, largeWrites, 2)
+      yield* database.multipart.start(1n, text("first"))
+      for (const part of parts) yield* database.multipart.put(part)
+      const aborting = yield* Effect.fork(database.multipart.abort)
+      yield* yieldToEventLoop.pipe(
+        Effect.zipRight(database.multipart.current),
+        Effect.repeat({ until: Option.isNone })
+      )
+      yield* database.multipart.start(1n, text("second"))
+      expect(yield* database.multipart.done(root)).toEqual([])
+      yield* Fiber.join(aborting)
+      expect(yield* database.multipart.current).toEqual(Option.some({ version: 1n, tag: text("second") }))
+      for (const part of [...parts].reverse()) yield* database.multipart.put(part)
+      yield* database.finalize([root])
+      expect(yield* database.verify(root)).toMatchObject({ keys: Object.keys(largeWrites).length })
+    })
+  )
+
+  check(
     "a made-up root whose nodes stand in two places ends in an error, not in a tree without end",
     Effect.gen(function* () {
       const database = yield* NodeDatabase
@@ -258,6 +303,9 @@ export const multipartCases = (check: Check): void => {
     })
   )
 }
+
+/** More pages, and with small parts more records, than are cleaned up in one slice. */
+const largeWrites = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`${i}`, "x".repeat(1_400)]))
 
 /** 40 levels, each with the level below on both sides: 2^40 places. One part for each level. */
 const billionNodes = Effect.gen(function* () {

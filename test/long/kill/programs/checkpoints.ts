@@ -1,7 +1,7 @@
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Effect, Option } from "effect"
+import { GetCheckpointsRequest } from "../../../../src/checkpoint/Metadata.ts"
 import { toHex } from "../../../../src/mkvs/Bytes.ts"
-import type { Root } from "../../../../src/mkvs/Root.ts"
 import { makeLmdbDatabase } from "../../../../src/storage/LmdbDatabase.ts"
 import type { NodeDatabase } from "../../../../src/storage/NodeDatabase.ts"
 import { makeCreator } from "../../support/Checkpoints.ts"
@@ -37,7 +37,8 @@ const life = Effect.gen(function* () {
   const creator = yield* makeCreator(database, out, worker)
   const pause = Effect.suspend(() => Effect.sleep(random.between(20, 200)))
   yield* Effect.forkScoped(Effect.forever(Effect.zipRight(nextVersion(database), pause)))
-  const made: Array<Root> = []
+  const request = new GetCheckpointsRequest({ version: 1, namespace: database.namespace })
+  const made = (yield* creator.list(request)).map(({ root }) => root)
   for (;;) {
     const version = Option.getOrThrow(yield* database.latestVersion)
     if (made.at(-1)?.version === version) {
