@@ -21,6 +21,10 @@ export class NodesDirectory extends Schema.TaggedError<NodesDirectory>()("NodesD
 export const reading = (directory: string): ReturnType<typeof NodeDatabase.layerLmdb> =>
   NodeDatabase.layerLmdb({ directory, readOnly: true })
 
+/** As `reading`, after a look through the whole data file. */
+export const examining = (directory: string): ReturnType<typeof NodeDatabase.layerLmdb> =>
+  NodeDatabase.layerLmdb({ directory, readOnly: true, examineBytesMax: Number.POSITIVE_INFINITY })
+
 /** Created where absent. `namespace` is for a new database; one that exists must have it. */
 export const writing = (
   directory: string,

@@ -135,10 +135,8 @@ class TreeBatch implements Batch {
     this.ended = true
     const { core, version } = this
     return Effect.gen(this, function* () {
-      const kept = core.state.kept
-      if (kept !== undefined && version <= kept.latest) {
-        return yield* Effect.dieMessage(`version ${version} was finalised while this batch of it was open`)
-      }
+      const mistake = yield* attempt(() => whyNotToCommit(core, version), writeFailures)
+      if (mistake !== undefined) return yield* Effect.dieMessage(mistake)
       const collector = new PageCollector(core.pages, core.kernel, core.nextPage)
       return yield* this.merge(collector).pipe(
         // Ids are never used twice, so that no cache can hold the wrong page.
@@ -195,6 +193,17 @@ class TreeBatch implements Batch {
     })
     return root
   }
+}
+
+/** What the program did while a batch of the version was open; `undefined` where all is well. */
+const whyNotToCommit = (core: DatabaseCore, version: bigint): string | undefined => {
+  const kept = core.state.kept
+  if (kept !== undefined && version <= kept.latest) {
+    return `version ${version} was finalised while this batch of it was open`
+  }
+  return core.multipart()?.status === "inserting"
+    ? "a multipart insert was started while this batch was open"
+    : undefined
 }
 
 /** Forgets pages from this id on that wait for finalisation. */

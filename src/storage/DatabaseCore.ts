@@ -27,7 +27,9 @@ export interface Candidate {
 /** A multipart insert, as recorded; `cleaning` when it has ended and its leftovers are being removed. */
 export interface MultipartState {
   readonly version: bigint
+  /** Its pages have ids from here on, up to `endPage`, which is known when it has been given up; 0 before. */
   readonly firstPage: number
+  readonly endPage: number
   readonly status: "inserting" | "aborting" | "finished"
   readonly tag: Uint8Array
 }
@@ -145,12 +147,22 @@ export class DatabaseCore {
     if (bytes === undefined) return undefined
     const fields = new Records.FieldReader(bytes, "meta multipart")
     const status = statuses[fields.u8()] ?? "inserting"
-    return { status, version: fields.u64(), firstPage: fields.number(), tag: fields.blob() }
+    return {
+      status,
+      version: fields.u64(),
+      firstPage: fields.number(),
+      endPage: fields.number(),
+      tag: fields.blob()
+    }
   }
 
   putMultipart(state: MultipartState): Change {
     const fields = new Records.FieldWriter().u8(statuses.indexOf(state.status)).u64(state.version)
-    return Records.put("meta", multipartKey, fields.u64(state.firstPage).blob(state.tag).done())
+    return Records.put(
+      "meta",
+      multipartKey,
+      fields.u64(state.firstPage).u64(state.endPage).blob(state.tag).done()
+    )
   }
 
   removeMultipart(): Change {

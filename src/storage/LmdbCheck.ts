@@ -18,21 +18,28 @@ import { yieldToEventLoop } from "./yieldToEventLoop.ts"
  * page of the file, or the record.
  *
  * The caller holds a read transaction meanwhile: then LMDB writes over none of the pages looked at, whoever writes.
- * Gives way to other work every few milliseconds; reads the whole file.
+ * Gives way to other work every few milliseconds. Reads all inner pages, and of the leaves about `bytesMax` bytes, small
+ * tables first; what is left out is found by a check without a bound.
  */
-export const checkLmdb = (directory: string): Effect.Effect<void, StoreError | DatabaseDamaged> =>
+export const checkLmdb = (
+  directory: string,
+  bytesMax: number = Number.POSITIVE_INFINITY
+): Effect.Effect<void, StoreError | DatabaseDamaged> =>
   Effect.acquireUseRelease(
     attempt(() => openData(directory), failures),
     (descriptor) =>
       Effect.gen(function* () {
         const turn = <A>(body: () => A) => attempt(() => naming(directory, body), failures)
-        const walk = yield* turn(
-          () => new LmdbWalk(descriptor, latestMeta(descriptor), openRecord, pagesTable)
-        )
+        const walk = yield* turn(() => walkOf(descriptor, bytesMax))
         while (!(yield* turn(() => walk.run(pagesPerTurn)))) yield* yieldToEventLoop
       }),
     (descriptor) => Effect.sync(() => closeSync(descriptor))
   ).pipe(Effect.withSpan("LmdbCheck"))
+
+const walkOf = (descriptor: number, bytesMax: number): LmdbWalk => {
+  const meta = latestMeta(descriptor)
+  return new LmdbWalk(descriptor, meta, openRecord, pagesTable, bytesMax / meta.pageBytes)
+}
 
 const failures = [DatabaseDamaged, StoreFull, StoreReadOnly, StoreFailed] as const
 

@@ -13,13 +13,16 @@ import {
   decodeComplete,
   decodeSpine,
   partKey,
+  partPages,
   partsTable,
+  slotPage,
   spineKey,
   subtreeKey
 } from "./MultipartParts.ts"
 import type { NodeDatabase, Part } from "./NodeDatabase.ts"
 import * as Errors from "./NodeDatabaseError.ts"
 import type { Change } from "./PageStore.ts"
+import { asGarbage, collectPages } from "./Pruning.ts"
 import * as Records from "./Records.ts"
 import { PageCollector, putPage, removePage } from "./StoredPages.ts"
 import { checkNamespace, type StoredRoot } from "./Versions.ts"
@@ -36,27 +39,44 @@ export const current = (core: DatabaseCore): MultipartState | undefined => {
   return state?.status === "inserting" ? state : undefined
 }
 
-export const start = (core: DatabaseCore, version: bigint, tag: Uint8Array) =>
-  core.writing.withPermits(1)(
-    attempt(() => {
-      core.checkWritable("multipart insert")
-      core.checkNoMultipart()
-      checkNext(core, version)
-      // Candidates of the same version would have their pages among those of the insert.
-      for (const id of [...core.pages.pending.keys()]) core.pages.drop(id)
-      core.candidates.length = 0
-      core.write([
-        core.versions.putState({ ...core.state, nextPage: core.nextPage }),
-        core.putMultipart({ version, firstPage: core.nextPage, status: "inserting", tag })
-      ])
-    }, [
-      ...writeFailures,
-      Errors.DatabaseReadOnly,
-      Errors.MultipartInProgress,
-      Errors.AlreadyFinalized,
-      Errors.NotFinalized
-    ])
-  )
+export const start = (
+  core: DatabaseCore,
+  version: bigint,
+  tag: Uint8Array
+): Effect.Effect<void, StartRefused | Errors.WriteFailure> =>
+  Effect.gen(function* () {
+    // What an earlier insert left must be gone: its records would be taken for parts of this one.
+    if (!core.store.readOnly) yield* cleanUp(core)
+    const started = yield* core.writing.withPermits(1)(
+      attempt(() => startNow(core, version, tag), [...writeFailures, ...startRefusals])
+    )
+    if (!started) yield* start(core, version, tag)
+  })
+
+type StartRefused = Errors.MultipartInProgress | Errors.AlreadyFinalized | Errors.NotFinalized
+
+const startRefusals = [
+  Errors.DatabaseReadOnly,
+  Errors.MultipartInProgress,
+  Errors.AlreadyFinalized,
+  Errors.NotFinalized
+] as const
+
+/** False where another insert was given up since the clean-up. */
+const startNow = (core: DatabaseCore, version: bigint, tag: Uint8Array): boolean => {
+  core.checkWritable("multipart insert")
+  core.checkNoMultipart()
+  checkNext(core, version)
+  if (core.multipart() !== undefined) return false
+  // Candidates of the same version would have their pages among those of the insert.
+  for (const id of [...core.pages.pending.keys()]) core.pages.drop(id)
+  core.candidates.length = 0
+  core.write([
+    core.versions.putState({ ...core.state, nextPage: core.nextPage }),
+    core.putMultipart({ version, firstPage: core.nextPage, endPage: 0, status: "inserting", tag })
+  ])
+  return true
+}
 
 export const setTag = (core: DatabaseCore, tag: Uint8Array) =>
   core.writing.withPermits(1)(
@@ -124,21 +144,28 @@ export const done = (core: DatabaseCore, root: Root): ReadonlyArray<number> => {
   )
 }
 
-/** What is unresolved below `root`; and otherwise, through `builder`, the tree. */
-const assemble = (core: DatabaseCore, root: Root, builder: NodeBuilder) =>
+/** What is unresolved below `root`; and otherwise, through `builder`, the tree, with the pages `used` in it. */
+const assemble = (core: DatabaseCore, root: Root, builder: NodeBuilder, used: Set<number>) =>
   Effect.gen(function* () {
     yield* attempt(() => checkRunning(core, root.version), [...readFailures, Errors.WrongMultipartVersion])
-    const assembler = new Assembler(builder, (hash) => lookUp(core, root, hash), root.hash)
+    const assembler = new Assembler(builder, (hash) => lookUp(core, root, hash, used), root.hash)
     const failures = [...readFailures, ProofVerificationFailed] as const
     while (!(yield* attempt(() => assembler.run(stepsPerTurn), failures))) yield* yieldToEventLoop
     return assembler
   })
 
-const lookUp = (core: DatabaseCore, root: Root, hash: Uint8Array): Known => {
+const lookUp = (core: DatabaseCore, root: Root, hash: Uint8Array, used: Set<number>): Known => {
   const complete = Records.get(core.store, partsTable, subtreeKey(root, hash))
-  if (complete !== undefined) return { kind: "complete", ...decodeComplete(complete) }
+  if (complete !== undefined) {
+    const subtree = decodeComplete(complete)
+    used.add(subtree.page)
+    return { kind: "complete", ...subtree }
+  }
   const spine = Records.get(core.store, partsTable, spineKey(root, hash))
-  return spine === undefined ? undefined : { kind: "spine", node: decodeSpine(spine) }
+  if (spine === undefined) return undefined
+  const node = decodeSpine(spine)
+  used.add(slotPage(node))
+  return { kind: "spine", node }
 }
 
 export const missing = (core: DatabaseCore, root: Root) =>
@@ -146,7 +173,7 @@ export const missing = (core: DatabaseCore, root: Root) =>
     Effect.gen(function* () {
       if (root.isEmpty) return Option.none()
       const builder = new NodeBuilder(core.kernel, core.pages, yield* collect(core))
-      return Option.fromNullable(asIncomplete(yield* assemble(core, root, builder)))
+      return Option.fromNullable(asIncomplete(yield* assemble(core, root, builder, new Set())))
     }).pipe(Effect.scoped)
   )
 
@@ -164,21 +191,26 @@ export const finalizeMultipart = (
     const collector = yield* collect(core)
     const builder = new NodeBuilder(core.kernel, core.pages, collector)
     const stored: Array<StoredRoot> = []
+    const used = new Set<number>()
     for (const root of roots) {
       const entry = { type: root.type, hash: root.hash, derived: false }
       if (root.isEmpty) {
         stored.push({ ...entry, page: 0, keys: 0 })
         continue
       }
-      const assembler = yield* assemble(core, root, builder)
+      const assembler = yield* assemble(core, root, builder, used)
       const incomplete = asIncomplete(assembler)
       if (incomplete !== undefined) return yield* incomplete
       stored.push({ ...entry, page: assembler.page || builder.root().page, keys: assembler.keys })
     }
+    const unused: Array<number> = []
+    const tops = yield* attempt(() => partPages(core).filter((page) => !used.has(page)), writeFailures)
+    for (const page of tops) yield* collectPages(core, page, unused)
     yield* attempt(() => {
       const state = core.state
       const kept = { earliest: state.kept?.earliest ?? version, latest: version }
       core.write([
+        ...asGarbage(unused),
         ...Array.from(core.pages.pending, ([id, record]) => putPage(id, record)),
         core.versions.putRoots(
           version,
@@ -212,7 +244,8 @@ export const abort = (core: DatabaseCore): Effect.Effect<void, Errors.WriteFailu
         if (state === undefined) return
         yield* attempt(() => {
           core.checkWritable("multipart abort")
-          core.write([core.putMultipart({ ...state, status: "aborting" })])
+          // Pages from here on belong to what comes next, perhaps while these are being removed.
+          core.write([core.putMultipart({ ...state, status: "aborting", endPage: core.nextPage })])
         }, [...writeFailures, Errors.DatabaseReadOnly])
       })
     )
@@ -232,8 +265,8 @@ const cleanUpSlice = (core: DatabaseCore): boolean => {
   for (const [key] of core.store.range(partsTable)) {
     if (changes.push(Records.remove(partsTable, key)) === sliceLength) break
   }
-  const { firstPage, status } = state
-  const to = status === "aborting" ? Math.min(firstPage + sliceLength, core.nextPage) : firstPage
+  const { endPage, firstPage, status } = state
+  const to = status === "aborting" ? Math.min(firstPage + sliceLength, endPage) : firstPage
   for (let id = firstPage; id < to; id++) {
     changes.push(removePage(id))
     core.pages.drop(id)

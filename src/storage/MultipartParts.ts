@@ -1,5 +1,6 @@
+import { bytesOf } from "../mkvs/Bits.ts"
 import * as Bytes from "../mkvs/Bytes.ts"
-import { readU48, tagReference } from "../mkvs/paged/Page.ts"
+import { readU16, readU48, tagReference } from "../mkvs/paged/Page.ts"
 import { pageReferences } from "../mkvs/paged/PageWalk.ts"
 import type { PartSink, SpineNode } from "../mkvs/paged/PartImporter.ts"
 import type { Root } from "../mkvs/Root.ts"
@@ -27,6 +28,9 @@ export const partKey = (root: Root, index: number): Uint8Array => {
 export const subtreeKey = (root: Root, hash: Uint8Array): Uint8Array => keyOf(root, tagSubtree, hash)
 
 export const spineKey = (root: Root, hash: Uint8Array): Uint8Array => keyOf(root, tagSpine, hash)
+
+/** Where a key has its tag: behind type and hash of the root. */
+const tagAt = 33
 
 const keyOf = (root: Root, tag: number, suffix: Uint8Array): Uint8Array =>
   Bytes.concat(Uint8Array.of(root.type), root.hash, Uint8Array.of(tag), suffix)
@@ -79,9 +83,36 @@ export const collectParts = (
       changes.push(Records.put(partsTable, key, encodeComplete(page, keys)))
     },
     spine: (hash, node) => {
-      changes.push(Records.put(partsTable, spineKey(root, hash), encodeSpine(node)))
+      const key = spineKey(root, hash)
+      const name = Bytes.toHex(hash)
+      if (here.has(name) || core.store.get(partsTable, key) !== undefined) {
+        // Each part that leads through this node brings the node's own leaf again.
+        return core.pages.drop(slotPage(node))
+      }
+      here.add(name)
+      changes.push(Records.put(partsTable, key, encodeSpine(node)))
     }
   }
+}
+
+/** The page that a node's own leaf is in; 0 where the leaf is inside the node, or there is none. */
+export const slotPage = ({ bytes }: SpineNode): number => {
+  const slot = 3 + bytesOf(readU16(bytes, 1))
+  return bytes[slot] === tagReference ? readU48(bytes, slot + 1) : 0
+}
+
+/**
+ * Pages that records of parts refer to. Parts may overlap, so not all of them are in the assembled tree: a subtree may
+ * have become part of a larger one, or stand by itself in one part and within its parent in another.
+ */
+export const partPages = (core: DatabaseCore): ReadonlyArray<number> => {
+  const pages: Array<number> = []
+  for (const [key, value] of Records.range(core.store, partsTable)) {
+    const tag = key[tagAt]
+    if (tag === tagSubtree) pages.push(decodeComplete(value).page)
+    else if (tag === tagSpine) pages.push(slotPage(decodeSpine(value)))
+  }
+  return pages.filter((page) => page !== 0)
 }
 
 /** Forgets pages that are not written yet: those the subtree `bytes` refers to, and theirs. */

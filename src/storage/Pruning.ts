@@ -71,8 +71,8 @@ const replacedBySuccessor = (core: DatabaseCore, version: bigint, root: StoredRo
     ? core.versions.replaced(version + 1n, root.type)
     : undefined
 
-/** All pages below a root. */
-const collectPages = (
+/** Adds all pages from `root` downwards to `ids`. */
+export const collectPages = (
   core: DatabaseCore,
   root: number,
   ids: Array<number>
@@ -104,21 +104,21 @@ function* pruneChanges(
 ): IterableIterator<Change> {
   const { versions } = core
   if (ids.length <= sliceLength) for (const id of ids) yield removePage(id)
-  else {
-    for (let from = 0; from < ids.length; from += sliceLength) {
-      yield Records.put(
-        garbageTable,
-        Records.u64Key(BigInt(ids[from]!)),
-        encodeIds(ids.slice(from, from + sliceLength))
-      )
-    }
-  }
+  else yield* asGarbage(ids)
   for (const root of versions.roots(version + 1n))
     if (root.derived) yield versions.removeReplaced(version + 1n, root.type)
   yield versions.removeRoots(version)
   const state = core.state
   yield versions.putState({ ...state, kept: { earliest: version + 1n, latest: state.kept!.latest } })
   yield* pins.expired(now)
+}
+
+/** Notes pages that nothing leads to any more, for `removeGarbage`. */
+export function* asGarbage(ids: ReadonlyArray<number>): IterableIterator<Change> {
+  for (let from = 0; from < ids.length; from += sliceLength) {
+    const slice = ids.slice(from, from + sliceLength)
+    yield Records.put(garbageTable, Records.u64Key(BigInt(slice[0]!)), encodeIds(slice))
+  }
 }
 
 /** Deletes what is noted as garbage, also by an earlier process. */

@@ -154,7 +154,7 @@ const finalize = (core: DatabaseCore, roots: ReadonlyArray<Root>, options: Final
         else yield* attempt(() => finalizeCandidates(core, roots, changes), finalizeFailures)
       })
     )
-    .pipe(Effect.zipRight(MultipartInsert.cleanUp(core)))
+    .pipe(Effect.zipRight(MultipartInsert.cleanUp(core)), Effect.zipRight(removeGarbage(core)))
 
 const finalizeFailures = [
   ...writeFailures,

@@ -3,8 +3,8 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { rootType } from "../../src/mkvs/Root.ts"
+import { DatabaseCore } from "../../src/storage/DatabaseCore.ts"
 import { NodeDatabase } from "../../src/storage/NodeDatabase.ts"
-import * as Records from "../../src/storage/Records.ts"
 import { pageKey } from "../../src/storage/StoredPages.ts"
 import { yieldToEventLoop } from "../../src/storage/yieldToEventLoop.ts"
 import {
@@ -166,13 +166,13 @@ describe("NodeDatabase in LMDB, opened again", () => {
           for (const part of parts.slice(1)) yield* multipart.put(part)
         })
       )
-      const key = text("multipart")
-      const record = yield* Effect.scoped(
-        Effect.map(disk.store({ readOnly: false }), (store) => Records.get(store, "meta", key)!)
+      const aborting = yield* Effect.scoped(
+        Effect.map(disk.store({ readOnly: true }), (store) => {
+          const core = DatabaseCore.open(store, {})
+          return core.putMultipart({ ...core.multipart()!, status: "aborting", endPage: core.nextPage })
+        })
       )
-      // Its first byte is the status: 0 inserting, 1 aborting.
-      record[0] = 1
-      yield* writeBelow(disk, [Records.put("meta", key, record)])
+      yield* writeBelow(disk, [aborting])
       yield* withDatabase(
         disk,
         Effect.gen(function* () {

@@ -105,7 +105,9 @@ const reading = (check: Check): void => {
   })
 
   check("holds values of 5 MiB and of 20 MiB", (store) => {
-    const values = [5, 20].map((mebibytes) => new Uint8Array(mebibytes * 1_048_576).map((_, i) => i * 31))
+    const values = [5, 20].map(
+      (mebibytes) => new Uint8Array(Buffer.alloc(mebibytes * 1_048_576, "a pattern of 23 bytes.."))
+    )
     store.write(values.map((value, i) => ({ table: "a", key: Uint8Array.of(i + 1), value })))
     const found = [...store.range("a")]
     values.forEach((value, i) => {

@@ -41,7 +41,7 @@ export const verify = ({ dataDir, at, json }: Place) =>
       records += damages.length
     }
     if (records > 0) return yield* new StateDamaged({ directory: dataDir, version, records })
-  }).pipe(Effect.scoped, Effect.provide(DataDirectory.reading(dataDir)))
+  }).pipe(Effect.scoped, Effect.provide(DataDirectory.examining(dataDir)))
 
 const damageResult = ({ record, reason }: DatabaseDamaged): Output.Result => ({
   json: () => ({ record, reason, ok: false }),

@@ -1,10 +1,7 @@
-import { bytesOf } from "../../../src/mkvs/Bits.ts"
-import { readU16, readU48, tagReference } from "../../../src/mkvs/paged/Page.ts"
 import { pageReferences } from "../../../src/mkvs/paged/PageWalk.ts"
 import { DatabaseCore } from "../../../src/storage/DatabaseCore.ts"
-import { decodeComplete, decodeSpine, partsTable } from "../../../src/storage/MultipartParts.ts"
+import { partPages, partsTable } from "../../../src/storage/MultipartParts.ts"
 import type { PageStore } from "../../../src/storage/PageStore.ts"
-import * as Records from "../../../src/storage/Records.ts"
 import { pageId, pagesTable } from "../../../src/storage/StoredPages.ts"
 
 /** What lies on a medium, against what there is reason for. */
@@ -67,19 +64,5 @@ function* tops(core: DatabaseCore): IterableIterator<number> {
     }
   }
   if (core.multipart()?.status !== "inserting") return
-  for (const [key, value] of Records.range(core.store, partsTable)) {
-    if (key[tagAt] === subtreeTag) yield decodeComplete(value).page
-    if (key[tagAt] === spineTag) yield slotPage(decodeSpine(value).bytes)
-  }
+  yield* partPages(core)
 }
-
-/** Of a node's `head ‖ slot`: the page its own leaf is in, 0 where it is inside the node or there is none. */
-const slotPage = (node: Uint8Array): number => {
-  const slot = 3 + bytesOf(readU16(node, 1))
-  return node[slot] === tagReference ? readU48(node, slot + 1) : 0
-}
-
-/** A key of `parts` is `u8 root type ‖ root hash ‖ u8 tag ‖ …`. */
-const tagAt = 33
-const subtreeTag = 1
-const spineTag = 2
