@@ -62,10 +62,13 @@ export declare namespace Restorer {
     ) => Effect.Effect<boolean, RestoreChunkError | DatabaseErrors.WriteFailure>
     /** Removes what was restored; no error without a restore. Calls in flight fail with `NoRestoreInProgress`. */
     readonly abortRestore: Effect.Effect<void, DatabaseErrors.WriteFailure>
-    /** `None` without a restore. One whose chunks are all there was interrupted before it was finalised. */
-    readonly currentCheckpoint: Effect.Effect<Option.Option<Metadata>>
+    /**
+     * `None` without a restore. One whose chunks are all there was interrupted before it was finalised: that ends it, or
+     * the start of the next root of its version.
+     */
+    readonly currentCheckpoint: Effect.Effect<Option.Option<Metadata>, NodeDatabase.ReadFailure>
     /** Ascending; `[]` without a restore. */
-    readonly missingChunks: Effect.Effect<ReadonlyArray<number>>
+    readonly missingChunks: Effect.Effect<ReadonlyArray<number>, NodeDatabase.ReadFailure>
   }
 
   type RestoreChunkError =
@@ -97,10 +100,21 @@ export const make = (
     const decoding = Effect.unsafeMakeSemaphore(chunksAtOnce)
     const starting = Effect.unsafeMakeSemaphore(1)
 
+    /** The restore in progress. One that an earlier process completed is over when its version has been finalised. */
+    const running = Effect.gen(function* () {
+      const restore = current
+      if (restore === undefined || !isComplete(restore)) return restore
+      const insert = yield* database.multipart.current
+      const goesOn = Option.exists(insert, ({ version }) => version === restore.metadata.root.version)
+      if (!goesOn && current === restore) current = undefined
+      return current
+    })
+
     const startRestore = Effect.fn("Restorer.startRestore")(function* (metadata: Metadata) {
       yield* checkMetadata(database, metadata, limits)
-      if (current !== undefined) {
-        const { root } = current.metadata
+      const before = yield* running
+      if (before !== undefined && !mayFollow(before, metadata)) {
+        const { root } = before.metadata
         return yield* new RestoreAlreadyInProgress({ rootVersion: root.version, rootHash: toHex(root.hash) })
       }
       yield* begin(database, metadata)
@@ -122,12 +136,12 @@ export const make = (
         const chunk = yield* restore.metadata.getChunkMetadata(index)
         if (restore.done.has(index)) return yield* new ChunkAlreadyRestored({ index })
         yield* checkDigest(bytes, chunk)
-        yield* decoding.withPermits(1)(insertChunk(database, restore, index, bytes, limits)).pipe(
-          Effect.tapErrorTag("ChunkProofVerificationFailed", () => abort(restore))
-        )
+        yield* decoding
+          .withPermits(1)(insertChunk(database, restore, index, bytes, limits))
+          .pipe(Effect.tapErrorTag("ChunkProofVerificationFailed", () => abort(restore)))
         if (current !== restore) return yield* new NoRestoreInProgress()
         restore.done.add(index)
-        if (restore.done.size < restore.metadata.chunks.length) return false
+        if (!isComplete(restore)) return false
         yield* checkWhole(database, restore, index).pipe(
           Effect.tapErrorTag("CheckpointIncomplete", () => abort(restore)),
           Effect.tapErrorTag("ChunkProofVerificationFailed", () => abort(restore))
@@ -143,8 +157,8 @@ export const make = (
       startRestore,
       restoreChunk,
       abortRestore: Effect.suspend(() => abort(current)),
-      currentCheckpoint: Effect.sync(() => Option.fromNullable(current?.metadata)),
-      missingChunks: Effect.sync(() => (current === undefined ? [] : missingOf(current)))
+      currentCheckpoint: Effect.map(running, (restore) => Option.fromNullable(restore?.metadata)),
+      missingChunks: Effect.map(running, (restore) => (restore === undefined ? [] : missingOf(restore)))
     }
   })
 
@@ -166,7 +180,9 @@ const checkMetadata = (database: NodeDatabase.Service, metadata: Metadata, limit
     const reason = `namespace ${toHex(metadata.root.namespace)} is not the database's ${toHex(database.namespace)}`
     return Effect.fail(new InvalidMetadata({ reason }))
   }
-  return metadata.chunks.length > limits.chunksMax ? Effect.fail(tooManyChunks(limits.chunksMax)) : Effect.void
+  return metadata.chunks.length > limits.chunksMax
+    ? Effect.fail(tooManyChunks(limits.chunksMax))
+    : Effect.void
 }
 
 /** A second root of the version being inserted joins the insert; anything else starts one. */
@@ -212,7 +228,8 @@ const checkWhole = (database: NodeDatabase.Service, restore: Restore, index: num
   Effect.gen(function* () {
     const missing = yield* database.multipart.missing(restore.metadata.root).pipe(
       Effect.catchTags({
-        ProofVerificationFailed: ({ reason }) => Effect.fail(new ChunkProofVerificationFailed({ index, reason })),
+        ProofVerificationFailed: ({ reason }) =>
+          Effect.fail(new ChunkProofVerificationFailed({ index, reason })),
         WrongMultipartVersion: () => Effect.fail(new NoRestoreInProgress())
       })
     )
@@ -221,6 +238,12 @@ const checkWhole = (database: NodeDatabase.Service, restore: Restore, index: num
       return yield* new CheckpointIncomplete({ missing: hashes.map(toHex), count })
     }
   })
+
+const isComplete = ({ done, metadata }: Restore): boolean => done.size === metadata.chunks.length
+
+/** Whether the restore of `next`, another root of the same version, may begin where `before` was interrupted. */
+const mayFollow = (before: Restore, { root }: Metadata): boolean =>
+  isComplete(before) && before.metadata.root.version === root.version && !before.metadata.root.equals(root)
 
 const missingOf = (restore: Restore): ReadonlyArray<number> =>
   Array.from(restore.metadata.chunks, (_, index) => index).filter((index) => !restore.done.has(index))

@@ -66,11 +66,12 @@ const defectLine = (cause: Cause.Cause<unknown>): string =>
 
 const failureLine = (error: unknown, { dataDir, path }: ReportOptions): string => {
   if (ValidationError.isValidationError(error)) {
-    const reason = textOf(error.error)
+    const reasons = textOf(error.error)
       .trim()
-      .replace(/\s*\n\s*/g, "; ")
+      .split(/\s*\n\s*/)
+    const reason = reasons.map((text) => `${text.charAt(0).toLowerCase()}${text.slice(1)}`).join("; ")
     const command = ["cairn", ...path].join(" ")
-    return `${reason.charAt(0).toLowerCase()}${reason.slice(1)} (see ${command} --help)`
+    return `${harmless(reason)} (see ${command} --help)`
   }
   const message = describe(error)
   if (!Predicate.hasProperty(error, "_tag") || typeof error._tag !== "string") return message

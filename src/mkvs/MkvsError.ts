@@ -36,9 +36,12 @@ export class MalformedCbor extends Schema.TaggedError<MalformedCbor>()("Malforme
 }
 
 /** A proof does not prove what it claims. Nothing in it may be used. */
-export class ProofVerificationFailed extends Schema.TaggedError<ProofVerificationFailed>()("ProofVerificationFailed", {
-  reason: Schema.String
-}) {
+export class ProofVerificationFailed extends Schema.TaggedError<ProofVerificationFailed>()(
+  "ProofVerificationFailed",
+  {
+    reason: Schema.String
+  }
+) {
   override get message() {
     return `proof refused: ${this.reason}`
   }

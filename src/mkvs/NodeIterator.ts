@@ -46,7 +46,13 @@ interface Place {
 
 const lookUp = (place: Place): TreeNode => place.parent![place.side!]!
 
-const push = (stack: Array<Place>, parent: InternalNode, side: "leaf" | "left" | "right", bits: number, onBound: boolean) => {
+const push = (
+  stack: Array<Place>,
+  parent: InternalNode,
+  side: "leaf" | "left" | "right",
+  bits: number,
+  onBound: boolean
+) => {
   const hash = side === "leaf" ? parent.leafHash : side === "left" ? parent.leftHash : parent.rightHash
   if (hash !== undefined) stack.push({ parent, side, bits, onBound })
 }
@@ -67,7 +73,12 @@ const descend = (stack: Array<Place>, node: InternalNode, place: Place, lower: U
   if (!boundGoesRight) push(stack, node, "left", end, true)
 }
 
-const descendReverse = (stack: Array<Place>, node: InternalNode, place: Place, upper: Uint8Array | undefined): void => {
+const descendReverse = (
+  stack: Array<Place>,
+  node: InternalNode,
+  place: Place,
+  upper: Uint8Array | undefined
+): void => {
   const end = place.bits + node.labelBits
   const order = place.onBound && upper !== undefined ? compareLabel(node, place.bits, upper) : -1
   if (order > 0) return
@@ -93,4 +104,3 @@ const compareLabel = (node: InternalNode, bits: number, bound: Uint8Array): numb
   if (common < limit) return getBit(node.label, common) === 1 ? 1 : -1
   return rest > node.labelBits ? 0 : 1
 }
-

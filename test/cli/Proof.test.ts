@@ -6,8 +6,11 @@ import { decimalsIn, failureOf, jsonOf, linesOf, outputOf, temporaryDirectory, w
 
 const directory = temporaryDirectory()
 
-/** Get proofs of the vectors whose tree is that of the decimals. */
-const vectors = proofs().filter((proof) => proof.kind === "get" && proof.profile === "decimal")
+/** The vectors' proofs of key 49 among 50 decimals: both versions, with and without siblings. */
+const vectors = proofs().filter(
+  ({ kind, n, profile, ...proof }) =>
+    kind === "get" && profile === "decimal" && n === 50 && "key" in proof && toHex(proof.key) === "3439"
+)
 
 describe("cairn state prove and proof verify", () => {
   let dataDir: string
@@ -15,7 +18,7 @@ describe("cairn state prove and proof verify", () => {
   let root: string
 
   beforeAll(async () => {
-    dataDir = await decimalsIn(directory, 100)
+    dataDir = await decimalsIn(directory, 50)
     root = (await outputOf(["state", "root", "--data-dir", dataDir])).trim()
     printed = await outputOf(["state", "prove", "--data-dir", dataDir, "--key", "42", "--json"])
   })
@@ -23,9 +26,8 @@ describe("cairn state prove and proof verify", () => {
   const verify = (...args: ReadonlyArray<string>) => ["proof", "verify", ...args, "--root", root]
 
   it("proves what the vectors prove, byte for byte", async () => {
-    const of100 = vectors.filter(({ n }) => n === 100).slice(0, 4)
-    expect(of100.length).toBeGreaterThan(0)
-    for (const vector of of100) {
+    expect(vectors).toHaveLength(4)
+    for (const vector of vectors) {
       if (vector.kind !== "get") continue
       const key = toHex(vector.key)
       const siblings = vector.siblings ? ["--siblings"] : []
@@ -45,11 +47,9 @@ describe("cairn state prove and proof verify", () => {
   it("is verified from a file and from stdin, printed or plain", async () => {
     const present = { ok: true, root, key: "42", status: "present", value: "42" }
     expect(await jsonOf(verify(writeFile(directory, "proof.json", printed)))).toEqual([present])
-    expect(await jsonOf(verify("-"), { input: printed })).toEqual([present])
     expect(await outputOf(verify("-"), { input: printed })).toBe("present\t42\n")
     const cbor = Buffer.from(proofOf(printed), "hex")
     const file = writeFile(directory, "proof.cbor", cbor)
-    expect(await jsonOf(verify(file, "--key", "42"))).toEqual([present])
     expect(await jsonOf(verify("-", "--key", "42"), { input: cbor })).toEqual([present])
     expect((await failureOf(verify(file), {}, 2)).line).toContain("give --key")
   })

@@ -95,7 +95,7 @@ describe("cairn state", () => {
     cpSync(dataDir, damaged, { recursive: true })
     const bytes = readFileSync(join(damaged, "data.mdb"))
     // the leaf of key 777 in the full encoding: tag, length of the key, key
-    const at = bytes.indexOf(Buffer.from("\u0003\x3f7", "latin1"))
+    const at = bytes.indexOf(Buffer.from([3, 0, 0x37, 0x37, 0x37]))
     expect(at).toBeGreaterThan(0)
     bytes[at + 2]! ^= 1
     writeFile(damaged, "data.mdb", bytes)

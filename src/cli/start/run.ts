@@ -1,5 +1,5 @@
 import * as path from "node:path"
-import { Chunk, type Duration, Effect, Layer, Option, type Queue, Stream } from "effect"
+import { Chunk, type Duration, Effect, Layer, Option, Queue } from "effect"
 import { type BlockEvent, BlockEvents } from "../../node/BlockEvents.ts"
 import * as KeyValue from "../../node/KeyValue.ts"
 import * as MachineModule from "../../node/MachineModule.ts"
@@ -67,28 +67,33 @@ const running = (options: StartOptions, hasFeed: boolean) =>
     const started = Display.started(node.machine, yield* node.head, options.dataDir)
     yield* Output.result(options.json, started)
     if (!hasFeed && !options.json) yield* Output.write(Hints.withoutFeed)
-    return yield* Effect.raceFirst(node.run, show(events, options))
+    return yield* Effect.raceFirst(node.run, showing(events, options)).pipe(
+      // what came before a failure is shown before it
+      Effect.tapError(() =>
+        Effect.ignore(Effect.flatMap(Queue.takeAll(events), (rest) => show(rest, options)))
+      )
+    )
   }).pipe(Effect.scoped)
 
-const show = (events: Queue.Dequeue<BlockEvent>, { dataDir, json }: StartOptions) => {
-  const stream = Stream.fromQueue(events)
-  const shown = json
-    ? Stream.runForEachChunk(stream, (chunk) =>
-        Output.results(true, Chunk.toReadonlyArray(chunk).map(Display.event))
-      )
-    : stream.pipe(
-        Stream.groupedWithin(eventsAtOnce, "100 millis"),
-        Stream.runForEach((chunk) => showToPerson(Chunk.toReadonlyArray(chunk), dataDir))
-      )
-  return Effect.zipRight(shown, Effect.never)
-}
+/**
+ * What has been taken is shown; an interruption does not wait for it, because whoever reads stdout may have stopped to.
+ */
+const showing = (events: Queue.Dequeue<BlockEvent>, options: StartOptions) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(Queue.takeBetween(events, 1, eventsAtOnce)), (taken) => show(taken, options))
+  ).pipe(
+    // a person cannot read more, and the terminal need not draw more
+    Effect.zipRight(options.json ? Effect.void : Effect.sleep("100 millis")),
+    Effect.forever,
+    Effect.disconnect
+  )
 
 const eventsAtOnce = 1024
 
-const showToPerson = (events: ReadonlyArray<BlockEvent>, dataDir: string) =>
+const show = (taken: Chunk.Chunk<BlockEvent>, { dataDir, json }: StartOptions) =>
   Effect.gen(function* () {
-    yield* Output.results(false, Display.condensed(events))
-    if (!events.some((event) => event._tag === "FeedEnded")) return
-    const states = yield* StateStorage
-    yield* Output.write(yield* Hints.afterFeed(states, dataDir))
+    const events = Chunk.toReadonlyArray(taken)
+    yield* Output.results(json, json ? events.map(Display.event) : Display.condensed(events))
+    if (json || !events.some((event) => event._tag === "FeedEnded")) return
+    yield* Output.write(yield* Hints.afterFeed(yield* StateStorage, dataDir))
   })

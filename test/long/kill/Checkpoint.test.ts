@@ -38,43 +38,43 @@ describe("kill -9 while checkpoints are made", () => {
 })
 
 const checkpointSuite = Effect.gen(function* () {
-    const programs = yield* bundle({
-      checkpoints: "test/long/kill/programs/checkpoints.ts",
-      worker: "src/checkpoint/worker.ts",
-      watch: "test/long/support/DiskWatch.ts"
-    })
-    const directory = yield* temporaryDirectory
-    const out = yield* temporaryDirectory
-    const model = new HistoryModel({ seed, large: 0.05, largeKeys: 1_000, largeIo: 0 })
-    const vouched = new Vouched()
-    const made = new Made(model)
-    yield* Effect.scoped(Effect.flatMap(openPlain(directory), (opened) => goOn(opened, model, vouched, keep)))
-    yield* killAgainAndAgain({
-      title: "checkpoint",
-      steps,
-      lifeMillis: 1_500,
-      victim: (round, step) => {
-        const thread = step === inWorker || (step !== inThread && round % 2 === 0) ? "worker" : "thread"
-        return {
-          program: programs.checkpoints,
-          preload: programs.watch,
-          environment: { [watchVariable]: out },
-          arguments: [directory, out, thread, String(round), String(keep), ...profileArguments(model.profile)]
-        }
-      },
-      afterwards: (said, round) =>
-        Effect.gen(function* () {
-          vouched.hear(said)
-          made.hear(said)
-          const opened = yield* openPlain(directory)
-          yield* checkHistory(opened, model, vouched)
-          made.check(yield* verifyAll(out))
-          yield* made.again(opened, out, round % 2 === 0 ? undefined : pathToFileURL(programs.worker))
-          made.check(yield* verifyAll(out))
-          yield* goOn(opened, model, vouched, keep)
-        }).pipe(Effect.scoped)
-    })
-  }).pipe(Effect.provide(NodeContext.layer))
+  const programs = yield* bundle({
+    checkpoints: "test/long/kill/programs/checkpoints.ts",
+    worker: "src/checkpoint/worker.ts",
+    watch: "test/long/support/DiskWatch.ts"
+  })
+  const directory = yield* temporaryDirectory
+  const out = yield* temporaryDirectory
+  const model = new HistoryModel({ seed, large: 0.05, largeKeys: 1_000, largeIo: 0 })
+  const vouched = new Vouched()
+  const made = new Made(model)
+  yield* Effect.scoped(Effect.flatMap(openPlain(directory), (opened) => goOn(opened, model, vouched, keep)))
+  yield* killAgainAndAgain({
+    title: "checkpoint",
+    steps,
+    lifeMillis: 1_500,
+    victim: (round, step) => {
+      const thread = step === inWorker || (step !== inThread && round % 2 === 0) ? "worker" : "thread"
+      return {
+        program: programs.checkpoints,
+        preload: programs.watch,
+        environment: { [watchVariable]: out },
+        arguments: [directory, out, thread, String(round), String(keep), ...profileArguments(model.profile)]
+      }
+    },
+    afterwards: (said, round) =>
+      Effect.gen(function* () {
+        vouched.hear(said)
+        made.hear(said)
+        const opened = yield* openPlain(directory)
+        yield* checkHistory(opened, model, vouched)
+        made.check(yield* verifyAll(out))
+        yield* made.again(opened, out, round % 2 === 0 ? undefined : pathToFileURL(programs.worker))
+        made.check(yield* verifyAll(out))
+        yield* goOn(opened, model, vouched, keep)
+      }).pipe(Effect.scoped)
+  })
+}).pipe(Effect.provide(NodeContext.layer))
 
 /** What is known of the checkpoints in a directory, by what was said about them. */
 class Made {
@@ -98,7 +98,9 @@ class Made {
   }
 
   check(found: Effect.Effect.Success<ReturnType<typeof verifyAll>>): void {
-    const hashes = new Map(found.map(({ metadata }) => [metadata.root.version, toHex(metadata.encodedHash())]))
+    const hashes = new Map(
+      found.map(({ metadata }) => [metadata.root.version, toHex(metadata.encodedHash())])
+    )
     for (const [version, hash] of this.#there) expect(hashes.get(version), `version ${version}`).toBe(hash)
     for (const { metadata, keys } of found) {
       const { version, type, hash } = metadata.root

@@ -24,7 +24,9 @@ export const historySuite = ({ title, profile, keep, steps }: HistorySuiteOption
     const directory = yield* temporaryDirectory
     const model = new HistoryModel({ seed, ...profile })
     const vouched = new Vouched()
-    const look = Effect.flatMap(openPlain(directory), (opened) => checkHistory(opened, model, vouched)).pipe(Effect.scoped)
+    const look = Effect.flatMap(openPlain(directory), (opened) => checkHistory(opened, model, vouched)).pipe(
+      Effect.scoped
+    )
     yield* killAgainAndAgain({
       title,
       steps: steps.map((step) => ({ step, edges: writeEdges })),

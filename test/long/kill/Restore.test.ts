@@ -30,7 +30,9 @@ const steps: ReadonlyArray<Step> = [
 ]
 
 describe("kill -9 while checkpoints are restored", () => {
-  it.scopedLive("leaves a restore that goes on where it was", () => Effect.provide(restoreSuite, NodeContext.layer))
+  it.scopedLive("leaves a restore that goes on where it was", () =>
+    Effect.provide(restoreSuite, NodeContext.layer)
+  )
 })
 
 const restoreSuite = Effect.gen(function* () {

@@ -1,6 +1,6 @@
-import { CheckpointCreator } from "../../../src/checkpoint/CheckpointCreator.ts"
-import { GetCheckpointsRequest, type Metadata } from "../../../src/checkpoint/Metadata.ts"
 import { Effect } from "effect"
+import type { CheckpointCreator } from "../../../src/checkpoint/CheckpointCreator.ts"
+import { GetCheckpointsRequest, type Metadata } from "../../../src/checkpoint/Metadata.ts"
 import { NodeDatabase } from "../../../src/storage/NodeDatabase.ts"
 import { makeCreator } from "./Checkpoints.ts"
 import { advance, type Profile, planOf } from "./History.ts"
@@ -29,7 +29,11 @@ export const makeChain = (profile: Profile, directory: string) =>
           if (root.version < version) yield* creator.delete(1, root)
         }
       })
-    return { extendTo, forget, metadata: (version: bigint) => metadataOf(creator, database.namespace, version) }
+    return {
+      extendTo,
+      forget,
+      metadata: (version: bigint) => metadataOf(creator, database.namespace, version)
+    }
   })
 
 /** The checkpoints of a version, state before io. */
@@ -38,8 +42,9 @@ export const metadataOf = (
   namespace: Uint8Array,
   version: bigint
 ) =>
-  Effect.map(provider.list(new GetCheckpointsRequest({ version: 1, namespace, rootVersion: version })), (found) =>
-    [...found].sort((a: Metadata, b: Metadata) => a.root.type - b.root.type)
+  Effect.map(
+    provider.list(new GetCheckpointsRequest({ version: 1, namespace, rootVersion: version })),
+    (found) => [...found].sort((a: Metadata, b: Metadata) => a.root.type - b.root.type)
   )
 
 const chunkBytes = 300_000

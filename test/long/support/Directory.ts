@@ -1,6 +1,6 @@
 import { Effect, Option, type Scope } from "effect"
-import * as LmdbPageStore from "../../../src/storage/LmdbPageStore.ts"
 import { makeLmdbDatabase } from "../../../src/storage/LmdbDatabase.ts"
+import * as LmdbPageStore from "../../../src/storage/LmdbPageStore.ts"
 import { makeDatabase } from "../../../src/storage/makeDatabase.ts"
 import type { NodeDatabase } from "../../../src/storage/NodeDatabase.ts"
 import * as WriterLock from "../../../src/storage/WriterLock.ts"
@@ -12,7 +12,12 @@ export const openMarked = (path: string, doing: Doing) =>
   Effect.gen(function* () {
     yield* WriterLock.acquire(path)
     const store = markedPageStore(yield* LmdbPageStore.open({ path }), doing)
-    return yield* makeDatabase({ store, path: Option.some(path), pinStore: Effect.succeed(store), owner: "victim" })
+    return yield* makeDatabase({
+      store,
+      path: Option.some(path),
+      pinStore: Effect.succeed(store),
+      owner: "victim"
+    })
   })
 
 /** A database directory opened to be looked at. */

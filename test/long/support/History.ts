@@ -44,12 +44,20 @@ export const planOf = (profile: Profile, version: bigint): VersionPlan => {
   const { seed, large, largeIo } = profile
   const random = new Random(seedOf(seed, Number(version)))
   const salt = random.between(0, 1_000_000)
-  const batches = [version === 1n || random.chance(large) ? largeChanges(random, salt, profile.largeKeys) : someChanges(random, salt)]
+  const batches = [
+    version === 1n || random.chance(large)
+      ? largeChanges(random, salt, profile.largeKeys)
+      : someChanges(random, salt)
+  ]
   if (random.chance(0.25)) batches.push(someChanges(random, salt + 1))
   return {
     batches,
     loser: random.chance(0.25) ? someChanges(random, salt + 2) : undefined,
-    io: random.chance(largeIo) ? ioChanges(largeIoKeys, largeIoValueBytes, salt) : random.chance(0.25) ? ioChanges(40, 30, salt) : undefined
+    io: random.chance(largeIo)
+      ? ioChanges(largeIoKeys, largeIoValueBytes, salt)
+      : random.chance(0.25)
+        ? ioChanges(40, 30, salt)
+        : undefined
   }
 }
 
@@ -77,7 +85,9 @@ export const advance = (
     for (const changes of plan.batches) root = yield* candidate(database, root, version, changes)
     const roots = [root]
     if (plan.io !== undefined) {
-      roots.push(yield* candidate(database, emptyRoot(database.namespace, version, rootType.io), version, plan.io))
+      roots.push(
+        yield* candidate(database, emptyRoot(database.namespace, version, rootType.io), version, plan.io)
+      )
     }
     told()
     yield* database.finalize(roots, { changes: [historyRecord(version)] })
@@ -101,9 +111,13 @@ export const apply = (writer: Pick<Writer, "insert" | "remove">, changes: Change
 /** The state of a version, empty before the first. */
 const stateRoot = (database: NodeDatabase.Service, version: bigint) =>
   Effect.gen(function* () {
-    if (Option.isNone(yield* database.latestVersion)) return emptyRoot(database.namespace, version, rootType.state)
+    if (Option.isNone(yield* database.latestVersion))
+      return emptyRoot(database.namespace, version, rootType.state)
     const roots = yield* database.rootsForVersion(version)
-    return roots.find((root) => root.type === rootType.state) ?? emptyRoot(database.namespace, version, rootType.state)
+    return (
+      roots.find((root) => root.type === rootType.state) ??
+      emptyRoot(database.namespace, version, rootType.state)
+    )
   })
 
 export const numberBytes = (number: bigint): Uint8Array => {

@@ -40,14 +40,23 @@ export const checkHistory = ({ database, inventory }: Opened, model: HistoryMode
   })
 
 /** Every root of the version: its hash, all hashes below, and all its entries. */
-export const checkVersion = (database: NodeDatabase.Service, version: bigint, expected: ReadonlyArray<Expected>) =>
+export const checkVersion = (
+  database: NodeDatabase.Service,
+  version: bigint,
+  expected: ReadonlyArray<Expected>
+) =>
   Effect.gen(function* () {
     const roots = yield* database.rootsForVersion(version)
-    expect(roots).toEqual(expected.map(({ type, hash }) => new Root({ namespace: database.namespace, version, type, hash })))
+    expect(roots).toEqual(
+      expected.map(({ type, hash }) => new Root({ namespace: database.namespace, version, type, hash }))
+    )
     for (const [index, root] of roots.entries()) {
       const { keys, digest } = expected[index]!
       expect((yield* database.verify(root)).keys).toBe(keys)
-      const found = yield* database.read(root, (snapshot) => ({ keys: snapshot.keys, digest: digestOf(snapshot) }))
+      const found = yield* database.read(root, (snapshot) => ({
+        keys: snapshot.keys,
+        digest: digestOf(snapshot)
+      }))
       expect(found, `content of ${root}`).toEqual({ keys, digest })
     }
   })
@@ -67,7 +76,10 @@ export const checkInventory = (
     multipart: inserting ? "inserting" : undefined
   })
   expect(inserting || parts === 0, `${parts} records of parts`).toBe(true)
-  const kept = Array.from({ length: latest === 0n ? 0 : Number(latest - earliest) + 1 }, (_, i) => earliest + BigInt(i))
+  const kept = Array.from(
+    { length: latest === 0n ? 0 : Number(latest - earliest) + 1 },
+    (_, i) => earliest + BigInt(i)
+  )
   expect(versions).toEqual(kept)
   expect(replaced.filter((version) => version <= earliest || version > latest)).toEqual([])
 }

@@ -39,7 +39,8 @@ export const takeInventory = (store: PageStore): Inventory => {
   }
 }
 
-const keys = (store: PageStore, table: string): ReadonlyArray<Uint8Array> => Array.from(store.range(table), ([key]) => key)
+const keys = (store: PageStore, table: string): ReadonlyArray<Uint8Array> =>
+  Array.from(store.range(table), ([key]) => key)
 
 const versionOf = (key: Uint8Array): bigint => new DataView(key.buffer, key.byteOffset).getBigUint64(0)
 

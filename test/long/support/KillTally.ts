@@ -96,7 +96,8 @@ const separator = ": "
 
 const nameOf = (step: string, edge: string): string => `${step}${separator}${edge}`
 
-const count = (counts: Map<string, number>, name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1)
+const count = (counts: Map<string, number>, name: string): void =>
+  void counts.set(name, (counts.get(name) ?? 0) + 1)
 
 const row = ([first = "", ...cells]: ReadonlyArray<string>): string =>
-  first.padEnd(24) + cells.map((cell) => cell.padStart(9)).join("")
+  first.padEnd(28) + cells.map((cell) => cell.padStart(9)).join("")

@@ -43,7 +43,10 @@ export class Random {
 
 /** Mixes numbers into one seed, so that neighbours have nothing in common. */
 export const seedOf = (...numbers: ReadonlyArray<number>): number =>
-  numbers.reduce((seed, number) => Math.imul(seed ^ number ^ (seed >>> 13), 0x9e3779b1) ^ (seed >>> 7), 0x5bd1e995)
+  numbers.reduce(
+    (seed, number) => Math.imul(seed ^ number ^ (seed >>> 13), 0x9e3779b1) ^ (seed >>> 7),
+    0x5bd1e995
+  )
 
 /** `CAIRN_KILL_SEED`, or another one each time. */
 export const chosenSeed = (): number => Number(process.env["CAIRN_KILL_SEED"] ?? Date.now() % 1_000_000)

@@ -52,7 +52,9 @@ export const checkRestore = (
       expect(vouched.ending || vouched.restored.size === 0, "a restore is gone").toBe(true)
       return
     }
-    expect(checkpoints.map((metadata) => toHex(metadata.encodedHash()))).toContain(toHex(current.value.encodedHash()))
+    expect(checkpoints.map((metadata) => toHex(metadata.encodedHash()))).toContain(
+      toHex(current.value.encodedHash())
+    )
     for (const { root, chunks } of checkpoints) {
       const done = yield* database.multipart.done(root)
       const { restored = new Set(), begun = new Set() } = {

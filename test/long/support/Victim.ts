@@ -35,7 +35,11 @@ const patienceMillis = 20_000
 export const killOne = (victim: Victim, shot: Shot): Effect.Effect<Death> =>
   Effect.async((resume) => {
     const preload = victim.preload === undefined ? [] : ["--import", victim.preload]
-    const env = { ...process.env, ...victim.environment, ...(shot.aim && { [aimVariable]: JSON.stringify(shot.aim) }) }
+    const env = {
+      ...process.env,
+      ...victim.environment,
+      ...(shot.aim && { [aimVariable]: JSON.stringify(shot.aim) })
+    }
     const child = spawn(process.execPath, [...preload, victim.program, ...victim.arguments], {
       env,
       stdio: ["ignore", "pipe", "pipe"]

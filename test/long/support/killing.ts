@@ -12,7 +12,10 @@ export interface Killing<R> {
   /** Whom to kill at this step, or anywhere. */
   readonly victim: (round: number, step: string | undefined) => Victim
   /** Looks at what the dead left and goes on with it. */
-  readonly afterwards: (said: ReadonlyArray<ReadonlyArray<string>>, round: number) => Effect.Effect<void, unknown, R>
+  readonly afterwards: (
+    said: ReadonlyArray<ReadonlyArray<string>>,
+    round: number
+  ) => Effect.Effect<void, unknown, R>
 }
 
 /** The number of kills, and the seed that everything follows from but the timing. */

@@ -28,7 +28,7 @@ const nextVersion = (database: NodeDatabase.Service) =>
     // A checkpoint is being made of it.
     const pruned = yield* Effect.either(database.prune(earliest))
     if (pruned._tag === "Right") say("pruned", earliest)
-    else if (pruned.left._tag !== "VersionPinned") yield* pruned.left
+    else if (pruned.left._tag !== "VersionPinned") return yield* pruned.left
   })
 
 const life = Effect.gen(function* () {
@@ -47,7 +47,9 @@ const life = Effect.gen(function* () {
     }
     const root = (yield* database.rootsForVersion(version))[0]!
     say("creating", version)
-    const created = yield* Effect.either(creator.create(root, random.pick([400_000, 1_500_000, 5_000_000]), random.between(0, 3)))
+    const created = yield* Effect.either(
+      creator.create(root, random.pick([400_000, 1_500_000, 5_000_000]), random.between(0, 3))
+    )
     if (created._tag === "Left") {
       // Between the two lines above it was pruned.
       if (created.left._tag !== "RootNotFound") return yield* created.left

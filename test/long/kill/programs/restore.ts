@@ -59,7 +59,10 @@ const restoreVersion = (services: Services, version: bigint) =>
     while (!(yield* restoreRoots(services, checkpoints))) say("again", version)
     say("finalizing", version)
     doing.begin("restore finalize")
-    yield* database.finalize(checkpoints.map(({ root }) => root), { changes: [historyRecord(version)] })
+    yield* database.finalize(
+      checkpoints.map(({ root }) => root),
+      { changes: [historyRecord(version)] }
+    )
     say("finalized", version)
   })
 
@@ -95,14 +98,19 @@ const restoreRoot = (services: Services, metadata: Metadata) =>
         return false
       }
       const few = missing.slice(0, random.between(1, 2))
-      yield* Effect.forEach(few, (index) => restoreChunk(services, metadata, index), { concurrency: "unbounded" })
+      yield* Effect.forEach(few, (index) => restoreChunk(services, metadata, index), {
+        concurrency: "unbounded"
+      })
     }
   })
 
 const restoreChunk = ({ restorer, provider }: Services, metadata: Metadata, index: number) =>
   Effect.gen(function* () {
     const { version, type } = metadata.root
-    const chunk = yield* Either.match(metadata.getChunkMetadata(index), { onLeft: Effect.fail, onRight: Effect.succeed })
+    const chunk = yield* Either.match(metadata.getChunkMetadata(index), {
+      onLeft: Effect.fail,
+      onRight: Effect.succeed
+    })
     const pieces = yield* Stream.runCollect(provider.getChunk(chunk))
     say("restoring", version, type, index)
     doing.begin("restore chunk")
