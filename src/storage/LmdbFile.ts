@@ -32,7 +32,10 @@ export const dataFile = (directory: string): string => join(directory, "data.mdb
 
 export const lockFile = (directory: string): string => join(directory, "lock.mdb")
 
-/** Why the file must not be opened, with advice; `undefined` when it may. An empty file may: LMDB fills it. */
+/**
+ * Why the file must not be opened, with advice; `undefined` when it may. An empty one must not, though LMDB would take it
+ * for a new one: ours have content as soon as they have a name.
+ */
 export const whyNotToOpen = (file: string): string | undefined => {
   const descriptor = openSync(file, "r")
   try {
@@ -49,7 +52,7 @@ class LmdbFile {
 
   examine(): string | undefined {
     if (!fstatSync(this.descriptor).isFile()) return "data.mdb is not a regular file"
-    if (fstatSync(this.descriptor).size === 0) return undefined
+    if (fstatSync(this.descriptor).size === 0) return `data.mdb is empty: ${restore}`
     // A writer at work may change pages between our reads: then look again. It would not be at work on a bad file.
     for (let attempt = 0; attempt < 10; attempt++) {
       const before = this.state()

@@ -23,6 +23,9 @@ export const mapBytes = 2 ** 40
 
 /** Marks a tree whose keys are numbers: the list of free pages. */
 export const integerKeyFlag = 0x08
+/** What pages are in files made here, whatever the machine's own are; a file made elsewhere keeps its size. */
+const newPageBytes = 4096
+
 /** LMDB's own limit. */
 const depthMax = 32
 
@@ -83,6 +86,27 @@ const isOurs = ({ free, lastPage, main, pageBytes }: LmdbMeta): boolean =>
   free.depth <= depthMax &&
   main.depth <= depthMax &&
   (lastPage + 1) * pageBytes <= mapBytes
+
+/** A data file without tables, as LMDB begins one. */
+export const newDataFile = (): Uint8Array => {
+  const file = Buffer.alloc(2 * newPageBytes)
+  for (const number of [0, 1]) {
+    const page = file.subarray(number * newPageBytes)
+    page.writeBigUInt64LE(BigInt(number), 0)
+    page.writeUInt16LE(metaFlag, 18)
+    const meta = page.subarray(pageHeaderBytes)
+    meta.writeUInt32LE(magic, 0)
+    meta.writeUInt32LE(dataVersion, 4)
+    meta.writeBigUInt64LE(BigInt(mapBytes), 16)
+    meta.writeUInt32LE(newPageBytes, 24)
+    meta.writeUInt16LE(integerKeyFlag, 28)
+    // Both trees are empty: all bits of their roots are set.
+    meta.fill(0xff, 64, 72)
+    meta.fill(0xff, 112, 120)
+    meta.writeBigUInt64LE(1n, 120)
+  }
+  return file
+}
 
 /** Shorter where the file ends. */
 export const readAt = (descriptor: number, from: number, bytes: number): Buffer => {

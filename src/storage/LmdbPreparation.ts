@@ -16,6 +16,7 @@ import { join } from "node:path"
 import { isMainThread } from "node:worker_threads"
 import { makeDirectory, syncFile } from "./Directories.ts"
 import { dataFile, lockFile, whyNotToOpen } from "./LmdbFile.ts"
+import { newDataFile } from "./LmdbLayout.ts"
 import { StoreFailed } from "./StoreError.ts"
 import { isOwnNumberTaken } from "./WriterLock.ts"
 
@@ -51,7 +52,7 @@ const findDatabase = (path: string): void => {
   } catch (error) {
     if (!["ENOENT", "ENOTDIR"].includes(codeOf(error))) throw error
   }
-  if (!existsSync(file) || statSync(file).size === 0) throw refused(path, "there is no database here")
+  if (!existsSync(file)) throw refused(path, "there is no database here")
 }
 
 const prepareForReading = (path: string): void => {
@@ -69,7 +70,11 @@ const prepareForWriting = (path: string): void => {
   accessSync(lockFile(path), constants.R_OK | constants.W_OK)
   const file = dataFile(path)
   if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
-  if (!existsSync(file) || statSync(file).size === 0) tryRoom(path)
+  else {
+    tryRoom(path)
+    // Whole from the start: an empty one is one that has lost its content.
+    placeWhole(path, file, newDataFile())
+  }
 }
 
 /**
@@ -140,10 +145,16 @@ const reserveLockFile = (path: string): void => {
     if (!statSync(lockFile(path)).isFile()) throw refused(path, "lock.mdb is not a regular file")
     return
   }
+  placeWhole(path, lockFile(path), new Uint8Array(lockBytes))
+}
+
+/** Makes a file that has its content from the moment it has its name. Nothing happens where the name is taken. */
+const placeWhole = (path: string, file: string, content: Uint8Array): void => {
   const scratch = scratchFile(path)
   try {
-    writeFileSync(scratch, new Uint8Array(lockBytes), { flag: "wx", mode: 0o600 })
-    linkSync(scratch, lockFile(path))
+    writeFileSync(scratch, content, { flag: "wx", mode: 0o600 })
+    syncFile(scratch)
+    linkSync(scratch, file)
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error
   } finally {

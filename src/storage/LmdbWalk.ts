@@ -88,6 +88,7 @@ export class LmdbWalk {
       tree.leaves++
       tree.entries += nodes.length
       for (const node of nodes) this.record(place, node)
+      if (tree.kind === "main") this.waiting.sort((a, b) => turnOf(b) - turnOf(a))
     }
   }
 
@@ -320,6 +321,10 @@ const compareNumbers = (a: Uint8Array, b: Uint8Array): number => {
 }
 
 const tableName = (key: Uint8Array): string => Buffer.from(key).toString("utf8", 0, key.length - 1)
+
+/** Lower ones first: what is left of the list of tables, then tables, small ones first, then what is free. */
+const turnOf = ({ tree }: Place): number =>
+  tree.kind === "main" ? -1 : tree.kind === "table" ? tree.found.leaves : Number.POSITIVE_INFINITY
 
 const checkCounts = (tree: WalkedTree): void => {
   const { found, name, partly } = tree

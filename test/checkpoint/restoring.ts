@@ -29,7 +29,7 @@ export const make = (
 export const cut = (top: TreeNode | undefined, options: ChunkerOptions, root: Root): Omit<Made, "tree"> => {
   const chunks = chunksOf(top, options)
   const digests = chunks.map(({ digest }) => digest)
-  return { metadata: metadataOf(root, digests), chunks: chunks.map(({ framed }) => framed) }
+  return { metadata: metadataOf(root, digests), chunks: chunks.map(({ framed }) => Uint8Array.from(framed)) }
 }
 
 export const metadataOf = (root: Root, digests: ReadonlyArray<Uint8Array>): Metadata => {

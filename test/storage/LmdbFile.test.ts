@@ -56,11 +56,11 @@ describe("the look at LMDB's data file", () => {
     })
   )
 
-  it.scoped("takes an empty file for a new one, and nothing else that is too short", () =>
+  it.scoped("refuses a file that is empty or too short", () =>
     Effect.gen(function* () {
       const file = join(yield* temporaryDirectory, "data.mdb")
       writeFileSync(file, "")
-      expect(whyNotToOpen(file)).toBeUndefined()
+      expect(whyNotToOpen(file)).toMatch(/data.mdb is empty: restore/)
       for (const length of [1, 100, 4_096, 8_191]) {
         writeFileSync(file, new Uint8Array(length))
         expect(whyNotToOpen(file)).toMatch(/no LMDB data file/)

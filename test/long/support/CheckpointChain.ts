@@ -6,7 +6,7 @@ import { makeCreator } from "./Checkpoints.ts"
 import { advance, type Profile, planOf } from "./History.ts"
 
 /** Checkpoints of the versions of a history, one after the other, made from a database in memory. */
-export const makeChain = (profile: Profile, directory: string) =>
+export const makeChain = (profile: Profile, directory: string, chunkBytes: number) =>
   Effect.gen(function* () {
     const database = yield* NodeDatabase
     const creator = yield* makeCreator(database, directory, undefined)
@@ -46,5 +46,3 @@ export const metadataOf = (
     provider.list(new GetCheckpointsRequest({ version: 1, namespace, rootVersion: version })),
     (found) => [...found].sort((a: Metadata, b: Metadata) => a.root.type - b.root.type)
   )
-
-const chunkBytes = 300_000
