@@ -43,8 +43,8 @@ const build = Effect.gen(function* () {
   const database = yield* NodeDatabase
   const batch = yield* database.newBatch(emptyRoot(database.namespace, 0n, rootType.state), 1n)
   let spent = 0
-  for (let from = 0; from < keys; from += 10_000) {
-    const to = Math.min(from + 10_000, keys)
+  for (let from = 0; from < keys; from += 1_000) {
+    const to = Math.min(from + 1_000, keys)
     const entries = Array.from({ length: to - from }, (_, i) => [
       Workload.keyOf(from + i),
       Workload.valueOf(from + i)

@@ -34,7 +34,7 @@ export interface Arranged {
 /**
  * Puts a command line into the order that `@effect/cli` reads. By itself that takes an argument `-` for an option,
  * finds no options behind arguments, knows `--log-level` and `--help` in the first place only, and takes `--key=` for
- * an option without a value.
+ * an option without a value. Of an option that is there twice the last one counts, so that scripts can be overridden.
  *
  * `flags`: names of options that take no value.
  */
@@ -60,8 +60,7 @@ export const arrange = (
 class Reading {
   readonly args: Array<string> = []
   readonly #path: Array<string> = []
-  readonly #options: Array<string> = []
-  readonly #given = new Set<string>()
+  readonly #options = new Map<string, ReadonlyArray<string>>()
   readonly #flags: ReadonlySet<string>
   #commands: Commands
   #dataDir: string | undefined
@@ -103,7 +102,7 @@ class Reading {
     }
     return Either.right({
       path: this.#path,
-      args: [...this.#options, ...(this.args.length === 0 ? [] : ["--", ...this.args])],
+      args: [...[...this.#options.values()].flat(), ...(this.args.length === 0 ? [] : ["--", ...this.args])],
       dataDir: this.#dataDir,
       logLevel: this.#logLevel,
       instead: this.#instead ?? (isGroup ? "help" : undefined)
@@ -115,20 +114,18 @@ class Reading {
     given: string | undefined,
     next: string | undefined
   ): Either.Either<boolean, UsageError> {
-    if (this.#given.has(name)) return this.#refuse(`--${name} is there twice`)
-    this.#given.add(name)
     const isInstead = name === "help" || name === "version"
     if (isInstead || this.#flags.has(name)) {
       if (given !== undefined) return this.#refuse(`--${name} takes no value`)
       if (isInstead) this.#instead ??= name
-      else this.#options.push(`--${name}`)
+      else this.#options.set(name, [`--${name}`])
       return Either.right(false)
     }
     const value = given ?? next
     if (value === undefined) return this.#refuse(`--${name} is unknown, or its value is missing`)
     if (name === "log-level") return Either.map(this.#setLogLevel(value), () => given === undefined)
     if (name === "data-dir") this.#dataDir = value
-    this.#options.push(`--${name}`, value)
+    this.#options.set(name, [`--${name}`, value])
     return Either.right(given === undefined)
   }
 

@@ -17,7 +17,7 @@ import { checkNamespace, type StoredRoot } from "./Versions.ts"
 import { yieldToEventLoop } from "./yieldToEventLoop.ts"
 
 /** New pages that await finalisation beyond this are written to the medium early; they are garbage after a crash. */
-const flushBytes = 16 * 1_048_576
+const flushBytes = 8 * 1_048_576
 
 /** Nodes merged before other fibers get a turn: a few milliseconds. */
 const nodesPerTurn = 4096

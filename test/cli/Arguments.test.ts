@@ -27,6 +27,12 @@ describe("Arguments", () => {
     expect(arranged("state", "get", "--key=a=b").args).toEqual(["--key", "a=b"])
   })
 
+  it("of an option that is there twice the last one counts", () => {
+    const { args, dataDir } = arranged("state", "root", "--data-dir", "a", "--json", "--data-dir=b", "--json")
+    expect(args).toEqual(["--data-dir", "b", "--json"])
+    expect(dataDir).toBe("b")
+  })
+
   it("finds --log-level, --help and --data-dir anywhere", () => {
     expect(arranged("state", "root", "--log-level", "debug").logLevel).toBe(LogLevel.Debug)
     expect(arranged("--log-level=none", "state", "root").logLevel).toBe(LogLevel.None)
@@ -45,7 +51,6 @@ describe("Arguments", () => {
     [["state", "get", "-k"], "unknown option -k"],
     [["state", "get", "--key"], "its value is missing"],
     [["state", "get", "--json=yes"], "--json takes no value"],
-    [["state", "get", "--key", "a", "--key", "b"], "--key is there twice"],
     [["state", "get", "--log-level", "loud"], "one of all, trace, debug"]
   ])("%j is refused", (argv, reason) => {
     expect(reasonOf(...argv)).toContain(reason)

@@ -31,10 +31,8 @@ describe("cairn", () => {
     }
     expect(await usage("frob")).toContain("one of start, tree, state, proof, checkpoint")
     expect(await usage("state", "get")).toContain("'--data-dir'; expected to find option: '--key'")
-    expect(await usage("state", "root", "--data-dir", "d", "--at", "-1")).toContain("--at")
     expect(await usage("state", "root", "--data-dir", "d", "--encoding", "hex")).toContain("--encoding")
     expect(await usage("proof", "verify", "f", "--root", "abc")).toContain("64 hex digits")
-    expect(await usage("checkpoint", "list", "a", "b")).toContain("'b'")
   })
 
   it("answers a failure in one line, with exit code 1, and shows where only when asked", async () => {

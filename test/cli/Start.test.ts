@@ -11,6 +11,7 @@ import {
   outputOf,
   type Running,
   start,
+  startCommand,
   temporaryDirectory,
   writeFile
 } from "./support.ts"
@@ -35,6 +36,9 @@ export default StateMachine.make({
 export const feed = (fromHeight) =>
   Stream.range(Number(fromHeight), 250)
 `
+
+const project = fileURLToPath(new URL("../..", import.meta.url))
+const citiesArgs = ["start", "--machine", "./examples/cities/dist/index.js"]
 
 interface Event {
   readonly event: string
@@ -146,5 +150,45 @@ describe("cairn start", () => {
     ])
     expect(line).toContain("the state machine broke at height 150 (round 2")
     expect(stdout).toContain("block 1 ")
+  })
+
+  it("as npm start it is the cities example; a signal to npm ends it, and it goes on after kill -9", async () => {
+    const dataDir = join(directory, "cities")
+    const npmStart = () =>
+      startCommand("npm", ["start", "--silent", "--", "--data-dir", dataDir, "--json"], project)
+    const first = npmStart()
+    await first.shown('"BlockExecuted"')
+    first.process.kill("SIGTERM")
+    expect((await first.ended).code).toBe(0)
+
+    const bin = startCommand(
+      process.execPath,
+      ["dist/cli/bin.js", ...citiesArgs, "--data-dir", dataDir, "--json"],
+      project
+    )
+    await bin.shown('"BlockExecuted"')
+    bin.process.kill("SIGKILL")
+    const killed = await bin.ended
+
+    const last = npmStart()
+    await last.shown('"BlockExecuted"')
+    last.process.kill("SIGINT")
+    const events = eventsOf(await last.ended)
+    const before = eventsOf(killed)
+      .filter(({ event }) => event === "BlockExecuted")
+      .at(-1)!
+    const [started, next] = events
+    // it may have made blocks that it could not tell of any more
+    expect(Number(started!["round"])).toBeGreaterThanOrEqual(Number(before["round"]))
+    expect(started).toMatchObject({
+      event: "Started",
+      machine: "cities",
+      lastHeight: 1000 * Number(started!["round"])
+    })
+    expect(next).toMatchObject({
+      event: "BlockExecuted",
+      failed: 0,
+      firstHeight: Number(started!["lastHeight"]) + 1
+    })
   })
 })

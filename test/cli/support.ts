@@ -35,8 +35,11 @@ export interface Running {
   readonly shown: (text: string) => Promise<void>
 }
 
-export const start = (args: ReadonlyArray<string>, { cwd }: RunOptions = {}): Running => {
-  const child = spawn(process.execPath, [bin, ...args], { cwd, stdio: ["pipe", "pipe", "pipe"] })
+export const start = (args: ReadonlyArray<string>, { cwd }: RunOptions = {}): Running =>
+  startCommand(process.execPath, [bin, ...args], cwd)
+
+export const startCommand = (command: string, args: ReadonlyArray<string>, cwd?: string): Running => {
+  const child = spawn(command, args, { cwd, stdio: ["pipe", "pipe", "pipe"] })
   let stdout = ""
   let stderr = ""
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -42,7 +42,7 @@ describe("a crash at each write", () => {
 })
 
 /** Versions up to `last`, pruned on the way, with records and a pin in between. */
-const historyScript = (profile: Profile, last: bigint): Script => ({
+const historyScript = (profile: Profile, last: bigint, model = new HistoryModel(profile)): Script => ({
   run: (database, say) =>
     Effect.gen(function* () {
       for (let version = 1n; version <= last; version++) {
@@ -59,7 +59,6 @@ const historyScript = (profile: Profile, last: bigint): Script => ({
     }),
   afterwards: (opened, said) =>
     Effect.gen(function* () {
-      const model = new HistoryModel(profile)
       const vouched = new Vouched()
       vouched.hear(said)
       yield* checkHistory(opened, model, vouched)
@@ -75,7 +74,8 @@ type Chain = Effect.Effect.Success<ReturnType<typeof makeChain>>
 
 const restoreScript = (
   metadataOf: Chain["metadata"],
-  provider: ChunkProvider.ChunkProvider.Service
+  provider: ChunkProvider.ChunkProvider.Service,
+  model = new HistoryModel(restoreProfile)
 ): Script => ({
   run: (database, say) =>
     Effect.gen(function* () {
@@ -95,7 +95,6 @@ const restoreScript = (
   afterwards: (opened, said) =>
     Effect.gen(function* () {
       const { database } = opened
-      const model = new HistoryModel(restoreProfile)
       const vouched = new Vouched()
       const restoreVouched = new RestoreVouched()
       vouched.hear(said)

@@ -28,11 +28,6 @@ export class HistoryModel {
     return this.#versions[Number(version) - 1]!
   }
 
-  /** The state as it is at the newest version that has been asked for. */
-  get newest(): ReferenceTree {
-    return this.#state
-  }
-
   #next(version: bigint): ReadonlyArray<Expected> {
     const plan = planOf(this.profile, version)
     for (const changes of plan.batches) this.#keys += applied(this.#state, changes)
