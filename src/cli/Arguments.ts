@@ -17,6 +17,8 @@ export interface Commands {
   readonly child: (name: string) => Commands | undefined
   /** None for a command that can be run; a group's are its commands. */
   readonly names: ReadonlyArray<string>
+  /** Names of the options of a command that can be run. */
+  readonly options: ReadonlyArray<string>
 }
 
 export interface Arranged {
@@ -100,6 +102,8 @@ class Reading {
     if (isGroup && this.#path.length > 0 && this.#instead === undefined) {
       return this.#refuse(`a command is missing: ${this.#choice()}`)
     }
+    const unknown = [...this.#options.keys()].find((name) => !this.#commands.options.includes(name))
+    if (unknown !== undefined && this.#instead === undefined) return this.#refuseOption(unknown)
     return Either.right({
       path: this.#path,
       args: [...[...this.#options.values()].flat(), ...(this.args.length === 0 ? [] : ["--", ...this.args])],
@@ -122,7 +126,10 @@ class Reading {
       return Either.right(false)
     }
     const value = given ?? next
-    if (value === undefined) return this.#refuse(`--${name} is unknown, or its value is missing`)
+    if (value === undefined) {
+      const isKnown = name === "log-level" || this.#commands.options.includes(name)
+      return isKnown ? this.#refuse(`--${name} takes a value`) : this.#refuseOption(name)
+    }
     if (name === "log-level") return Either.map(this.#setLogLevel(value), () => given === undefined)
     if (name === "data-dir") this.#dataDir = value
     this.#options.set(name, [`--${name}`, value])
@@ -140,6 +147,11 @@ class Reading {
 
   #choice(): string {
     return `one of ${this.#commands.names.join(", ")}`
+  }
+
+  #refuseOption(name: string): Either.Either<never, UsageError> {
+    const known = this.#commands.options.map((option) => `--${option}`).join(", ")
+    return this.#refuse(`there is no option --${name} here${known === "" ? "" : `: one of ${known}`}`)
   }
 
   #refuse(reason: string): Either.Either<never, UsageError> {

@@ -42,8 +42,7 @@ export class CommandTree implements Commands {
   render(path: ReadonlyArray<string>): string {
     const name = ["cairn", ...path].join(" ")
     if (this.#children.size === 0) {
-      const usage = textOf(Usage.getHelp(CommandDescriptor.getUsage(this.#descriptor))).trim()
-      return `${name}${usage.slice(this.name.length)}\n\n${tidy(this.#help)}`
+      return `${name}${this.#usage.slice(this.name.length)}\n\n${tidy(this.#help)}`
     }
     const width = Math.max(...this.names.map((name) => name.length))
     const lines = Array.from(
@@ -59,6 +58,14 @@ export class CommandTree implements Commands {
       "",
       `${name} COMMAND --help tells more.`
     ].join("\n")
+  }
+
+  get options(): ReadonlyArray<string> {
+    return Array.from(this.#usage.matchAll(/--([a-z-]+)/g), ([, name]) => name!)
+  }
+
+  get #usage(): string {
+    return textOf(Usage.getHelp(CommandDescriptor.getUsage(this.#descriptor))).trim()
   }
 
   get #help(): string {

@@ -2,15 +2,13 @@ import * as Args from "@effect/cli/Args"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as CliOptions from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
-import { Duration, Either, Option } from "effect"
+import { Duration, Either } from "effect"
 import * as Bytes from "../mkvs/Bytes.ts"
 import { hashBytes } from "../mkvs/Hasher.ts"
 import { namespaceBytes } from "../mkvs/Root.ts"
 import { encodings } from "./Encoding.ts"
 
 /** The options and arguments that several commands share, and the forms of values. */
-
-export { optional, withDefault, withDescription } from "@effect/cli/Options"
 
 /** Names of the options that take no value; `Arguments.arrange` must tell them apart. */
 export const flags = new Set<string>()
@@ -125,5 +123,3 @@ export const argument = (form: string, description: string): Args.Args<string> =
       given === "" ? Either.left(HelpDoc.p(`${form} is empty: a path is expected`)) : Either.right(given)
     )
   )
-
-export const valueOf = Option.getOrUndefined

@@ -1,5 +1,6 @@
 import { Effect, Schema } from "effect"
 import { type Json, stringify } from "./Json.ts"
+import * as Stderr from "./Stderr.ts"
 
 /** Whoever read stdout has gone, as `head` does when it has enough. No failure to speak of. */
 export class OutputClosed extends Schema.TaggedError<OutputClosed>()("OutputClosed", {}) {
@@ -32,6 +33,8 @@ export const write = (text: string): Effect.Effect<void, OutputError> =>
     ? Effect.void
     : Effect.async((resume) => {
         listenForErrors()
+        // on a terminal both are seen at one place
+        Stderr.setStatus("")
         process.stdout.write(text, (error) => resume(error ? outputError(error) : Effect.void))
       })
 

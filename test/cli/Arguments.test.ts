@@ -49,7 +49,13 @@ describe("Arguments", () => {
     [["state", "frob"], "one of root, get, list, prove, verify (see cairn state --help)"],
     [["state"], "a command is missing"],
     [["state", "get", "-k"], "unknown option -k"],
-    [["state", "get", "--key"], "its value is missing"],
+    [["state", "get", "--key"], "--key takes a value"],
+    [
+      ["state", "get", "--from", "a", "--key", "b"],
+      "no option --from here: one of --data-dir, --at, --json, --encoding, --key"
+    ],
+    [["state", "get", "--bad"], "no option --bad here"],
+    [["--bad"], "no option --bad here"],
     [["state", "get", "--json=yes"], "--json takes no value"],
     [["state", "get", "--log-level", "loud"], "one of all, trace, debug"]
   ])("%j is refused", (argv, reason) => {

@@ -190,5 +190,6 @@ describe("cairn start", () => {
       failed: 0,
       firstHeight: Number(started!["lastHeight"]) + 1
     })
-  })
+    // npm builds first where sources have changed
+  }, 180_000)
 })

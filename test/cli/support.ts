@@ -40,6 +40,8 @@ export const start = (args: ReadonlyArray<string>, { cwd }: RunOptions = {}): Ru
 
 export const startCommand = (command: string, args: ReadonlyArray<string>, cwd?: string): Running => {
   const child = spawn(command, args, { cwd, stdio: ["pipe", "pipe", "pipe"] })
+  running.add(child)
+  child.on("close", () => running.delete(child))
   let stdout = ""
   let stderr = ""
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -62,6 +64,13 @@ export const startCommand = (command: string, args: ReadonlyArray<string>, cwd?:
     })
   return { process: child, ended, shown }
 }
+
+const running = new Set<ChildProcess>()
+
+/** Those that a failed test has left. */
+afterAll(() => {
+  for (const child of running) child.kill("SIGTERM")
+})
 
 export const cairn = (args: ReadonlyArray<string>, options: RunOptions = {}): Promise<Ended> => {
   const { ended, process } = start(args, options)

@@ -37,7 +37,7 @@ const lmdb = () =>
 nodeDatabaseSuite("LMDB", lmdb)
 nodeDatabaseSuite("overlay on LMDB", () => NodeDatabase.layerOverlay.pipe(Layer.provide(lmdb())))
 
-/** More than the 16 MiB after which a commit writes its pages early. */
+/** More than the 8 MiB after which a commit writes its pages early. */
 const largeWrites: Writes = Object.fromEntries(
   Array.from({ length: 2000 }, (_, i) => [`large/${i}`, `${i}`.padEnd(10_000, "x")])
 )

@@ -32,9 +32,9 @@ export interface Profile {
   readonly largeIo: number
 }
 
-/** So many large values are more than the 16 MiB at which a commit flushes early, and more pages than a slice of a prune. */
+/** So many large values are more than the 8 MiB at which a commit flushes early, and more pages than a slice of a prune. */
 export const largeKeys = 4_400
-const largeValueBytes = 4_200
+const largeValueBytes = 2_100
 const smallKeys = 3_000
 /** In pages of their own: more of them than one slice of a prune holds. */
 const largeIoKeys = 4_400
