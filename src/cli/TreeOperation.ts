@@ -26,7 +26,7 @@ export const parse = (
   try {
     text = decoder.decode(bytes)
   } catch {
-    return Either.left("it is no UTF-8 text")
+    return Either.left("it is no UTF-8 text: write such keys and values as hex, and use --encoding hex")
   }
   if (/^[ \t]*$/.test(text)) return Either.right(undefined)
   let value: unknown

@@ -1,14 +1,38 @@
+import { existsSync, readdirSync } from "node:fs"
 import { hostname } from "node:os"
 import { Effect, Option, type Scope } from "effect"
+import { attempt } from "./attempt.ts"
 import { checkLmdb } from "./LmdbCheck.ts"
+import { dataFile } from "./LmdbFile.ts"
 import * as LmdbPageStore from "./LmdbPageStore.ts"
 import { makeDatabase, type OpenRefused } from "./makeDatabase.ts"
 import type { LmdbOptions, NodeDatabase } from "./NodeDatabase.ts"
-import type { DatabaseHeld } from "./StoreError.ts"
+import { type DatabaseHeld, StoreFailed } from "./StoreError.ts"
 import * as WriterLock from "./WriterLock.ts"
 
 /** A tenth of a second or two; a small database is examined whole. */
 const examineBytesDefault = 64 * 1_048_576
+
+/** What we put beside the data file. */
+const ownNames = new Set(["lock.mdb", "writer.lock", "checkpoints"])
+
+/** A database is not laid out among somebody else's files. */
+const refuseForeign = (path: string): void => {
+  if (existsSync(dataFile(path)) || !existsSync(path)) return
+  let names: ReadonlyArray<string>
+  try {
+    names = readdirSync(path)
+  } catch {
+    // Not a directory, or not ours to read: taking the lock there says so.
+    return
+  }
+  const foreign = names.find((name) => !ownNames.has(name))
+  if (foreign === undefined) return
+  const cause = new Error(
+    `it holds no database but other files (${foreign}): use a new or an empty directory`
+  )
+  throw new StoreFailed({ path, operation: "create", cause })
+}
 
 /** A node database in an LMDB environment; closed with the scope. */
 export const makeLmdbDatabase = (
@@ -16,7 +40,10 @@ export const makeLmdbDatabase = (
 ): Effect.Effect<NodeDatabase.Service, OpenRefused | DatabaseHeld, Scope.Scope> =>
   Effect.gen(function* () {
     const { directory: path, readOnly = false, examineBytesMax = examineBytesDefault } = options
-    if (!readOnly) yield* WriterLock.acquire(path)
+    if (!readOnly) {
+      yield* attempt(() => refuseForeign(path), [StoreFailed])
+      yield* WriterLock.acquire(path)
+    }
     const store = yield* LmdbPageStore.open({
       path,
       readOnly,

@@ -271,26 +271,23 @@ describe("keys that are too long", () => {
   it.scoped.each(disks)(
     "a record's key that the medium cannot hold is a program's mistake, in %s",
     ([, newDisk]) =>
-      withDatabase(
-        Effect.runSync(Effect.scoped(memoryDisk)),
-        Effect.gen(function* () {
-          const disk = yield* newDisk
-          yield* withDatabase(
-            disk,
-            Effect.gen(function* () {
-              const { records } = yield* NodeDatabase
-              const good = { table: "blocks", key: text("1"), value: text("1") }
-              for (const bytes of [0, 512, 100_000]) {
-                const key = new Uint8Array(bytes)
-                yield* dies(records.write([good, { ...good, key }]))
-                yield* dies(records.get("blocks", key))
-              }
-              expect(yield* records.get("blocks", text("1"))).toEqual(Option.none())
-              yield* records.write([{ ...good, key: new Uint8Array(511).fill(1) }])
-            })
-          )
-        })
-      )
+      Effect.gen(function* () {
+        const disk = yield* newDisk
+        yield* withDatabase(
+          disk,
+          Effect.gen(function* () {
+            const { records } = yield* NodeDatabase
+            const good = { table: "blocks", key: text("1"), value: text("1") }
+            for (const bytes of [0, 512, 100_000]) {
+              const key = new Uint8Array(bytes)
+              yield* dies(records.write([good, { ...good, key }]))
+              yield* dies(records.get("blocks", key))
+            }
+            expect(yield* records.get("blocks", text("1"))).toEqual(Option.none())
+            yield* records.write([{ ...good, key: new Uint8Array(511).fill(1) }])
+          })
+        )
+      })
   )
 })
 

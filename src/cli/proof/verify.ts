@@ -36,7 +36,7 @@ export class ClaimRefuted extends Schema.TaggedError<ClaimRefuted>()("ClaimRefut
   proved: Schema.NullOr(Schema.String)
 }) {
   override get message() {
-    return `the file says that the ${this.field} is ${shown(this.claimed)}, the proof shows ${shown(this.proved)}: do not trust the file`
+    return `the file says that the ${this.field} is ${shown(this.claimed)}, the proof shows ${shown(this.proved)}: do not trust the file, unless it was made with another --encoding than the one given here`
   }
 }
 

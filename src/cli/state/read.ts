@@ -1,6 +1,7 @@
 import { type Chunk, Effect, Either, Option, Schema, Stream } from "effect"
 import * as Bytes from "../../mkvs/Bytes.ts"
 import type { Entry } from "../../mkvs/Tree.ts"
+import * as State from "../../node/State.ts"
 import * as StateStorage from "../../node/StateStorage.ts"
 import { NodeDatabase } from "../../storage/NodeDatabase.ts"
 import * as DataDirectory from "../DataDirectory.ts"
@@ -81,9 +82,14 @@ export const list = (options: ListOptions) =>
     const database = yield* NodeDatabase
     const root = yield* DataDirectory.pinnedRoot(database, options.at)
     const entries = StateStorage.make(database).entries({ prefix, from, reverse }, root.version)
+    // A node's own records are no text: they are shown to who asks for them, by prefix or as hex.
+    const shown =
+      encoding === "utf8" && prefix === undefined
+        ? Stream.filter(entries, ([key]) => !State.isReserved(key))
+        : entries
     const wanted = Option.match(options.limit, {
-      onNone: () => entries,
-      onSome: (limit) => Stream.take(entries, limit)
+      onNone: () => shown,
+      onSome: (limit) => Stream.take(shown, limit)
     })
     yield* Stream.runForEachChunk(wanted, (chunk) => writeEntries(encoding, json, chunk))
   }).pipe(Effect.scoped, Effect.provide(DataDirectory.reading(options.dataDir)))
