@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config"
 
+const patient = { testTimeout: 1_200_000, hookTimeout: 120_000, pool: "forks" } as const
+
 export default defineConfig({
   test: {
     poolOptions: { forks: { maxForks: 2 } },
@@ -15,13 +17,20 @@ export default defineConfig({
         }
       },
       {
-        // Kill suites and long random histories: minutes, not seconds.
+        // Minutes, not seconds: crashes at each write, durability.
         test: {
           name: "long",
+          include: ["test/long/durability/**/*.test.ts", "test/long/kill/Crash.test.ts"],
+          ...patient
+        }
+      },
+      {
+        // Many minutes: kills at random moments, long histories, thousands of damages.
+        test: {
+          name: "kill",
           include: ["test/long/**/*.test.ts"],
-          testTimeout: 1_200_000,
-          hookTimeout: 120_000,
-          pool: "forks"
+          exclude: ["test/long/durability/**", "test/long/kill/Crash.test.ts"],
+          ...patient
         }
       }
     ]

@@ -10,11 +10,13 @@ import type { LmdbOptions, NodeDatabase } from "./NodeDatabase.ts"
 import { type DatabaseHeld, StoreFailed } from "./StoreError.ts"
 import * as WriterLock from "./WriterLock.ts"
 
-/** A tenth of a second or two; a small database is examined whole. */
-const examineBytesDefault = 64 * 1_048_576
+/** A fifth of a second of processor time; smaller databases are examined whole. */
+const examineBytesDefault = 256 * 1_048_576
 
 /** What we put beside the data file. */
 const ownNames = new Set(["lock.mdb", "writer.lock", "checkpoints"])
+/** What a process that was killed may have left of ours (see `LmdbPreparation` and `SystemFailure`). */
+const leftNames = /^\.(scratch|probe)-/
 
 /** A database is not laid out among somebody else's files. */
 const refuseForeign = (path: string): void => {
@@ -26,7 +28,7 @@ const refuseForeign = (path: string): void => {
     // Not a directory, or not ours to read: taking the lock there says so.
     return
   }
-  const foreign = names.find((name) => !ownNames.has(name))
+  const foreign = names.find((name) => !ownNames.has(name) && !leftNames.test(name))
   if (foreign === undefined) return
   const cause = new Error(
     `it holds no database but other files (${foreign}): use a new or an empty directory`

@@ -19,8 +19,10 @@ import {
 
 const directory = temporaryDirectory()
 const root = toHex(bulkRoots().find(({ n, profile }) => profile === "decimal" && n === 1000)!.root)
-/** Those whose files are kept, made with both chunkers; what is left out is an empty tree and a single key. */
-const stored = checkpoints().filter(({ dir, profile }) => dir !== undefined && profile === "hash")
+/** One of those whose files are kept. */
+const stored = checkpoints().filter(
+  ({ dir, profile, threads }) => dir !== undefined && profile === "hash" && threads > 0
+)
 const pathOf = (dir: string): string => fileURLToPath(vectorUrl(dir))
 
 /** Files below a directory, by path, with their content. */
@@ -161,10 +163,9 @@ describe("cairn checkpoint", () => {
     expect(line).toContain("2 of 3 checkpoints")
     const list = await failureOf(["checkpoint", "list", out, "--json"])
     expect(linesOf(list.stdout)).toHaveLength(3)
-    const mine = ["checkpoint", "verify", join(out, "1", root), "--json"]
-    const refused = await failureOf([...mine, "--root", "00".repeat(32)])
+    const mine = ["checkpoint", "verify", join(out, "1", root), "--json", "--root", "00".repeat(32)]
+    const refused = await failureOf(mine)
     expect(linesOf(refused.stdout)).toEqual([expect.objectContaining({ version: 1, ok: false })])
-    expect(await jsonOf([...mine.slice(0, -1), "--root", root])).toHaveLength(1)
   })
 
   it("verify: fails where there is none", async () => {
@@ -205,9 +206,6 @@ describe("cairn checkpoint", () => {
         error: expect.objectContaining({ _tag: "CheckpointStorageFailed", reason: "SymbolicLink" })
       })
     ])
-    expect(
-      (await failureOf(["checkpoint", "restore", out, "--data-dir", join(directory, "linked")])).line
-    ).toContain("symbolic link")
   })
 
   it("create: interrupted, it leaves nothing of the checkpoint behind", async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from "node:fs"
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
@@ -181,6 +181,15 @@ describe("NodeDatabase in LMDB, opened again", () => {
         })
       )
       expect(yield* inventoryOf(disk)).toMatchObject({ ...clean, pages: 1 })
+    })
+  )
+
+  it.scoped("begins where a process was killed while it made the directory ready", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      for (const name of ["writer.lock", ".scratch-12-ab", ".probe-12-ab"])
+        writeFileSync(join(directory, name), "")
+      yield* withDatabase(directoryDisk(directory), versions({ a: "1" }))
     })
   )
 
