@@ -42,10 +42,13 @@ describe("what is durable when", () => {
       expect(parents).toHaveLength(1)
       expect(operations).toEqual([
         "remove P",
-        "mkdir P/chunks",
+        "mkdir .",
         ...parents,
+        "mkdir 1",
         "sync .",
+        "mkdir P",
         "sync 1",
+        "mkdir P/chunks",
         "sync P",
         ...chunks,
         "sync P/chunks",

@@ -141,7 +141,7 @@ export const someBits = (random: Random, directory: string, count: number): Read
   return Array.from({ length: count }, (_, i) => ({
     file: "data.mdb",
     flip: [places[i % 3]!()],
-    write: random.chance(0.4)
+    write: random.chance(0.3)
   }))
 }
 
@@ -151,7 +151,7 @@ export const misplaced = (random: Random, directory: string, count: number): Rea
   return Array.from({ length: count }, () => {
     const unit = random.pick([512, pageBytes])
     const place = () => random.between(0, bytes / unit - 1) * unit
-    return { file: "data.mdb", copy: [place(), place(), unit], write: random.chance(0.4) } as const
+    return { file: "data.mdb", copy: [place(), place(), unit], write: random.chance(0.3) } as const
   })
 }
 
@@ -172,7 +172,7 @@ export const firstPages = (directory: string): ReadonlyArray<Damage> => {
   for (const page of [0, 1]) {
     const first = 8 * page * pageBytes
     for (let bit = 0; bit < 8 * metaBytes; bit++)
-      damages.push({ file: "data.mdb", flip: [first + bit], write: bit % 2 === 0 })
+      damages.push({ file: "data.mdb", flip: [first + bit], write: bit % 4 === 0 })
     for (let bit = 8 * metaBytes; bit < 8 * pageBytes; bit += 512) {
       const flip = Array.from({ length: Math.min(512, 8 * pageBytes - bit) }, (_, i) => first + bit + i)
       damages.push({ file: "data.mdb", flip })
