@@ -1,6 +1,6 @@
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option, TestClock } from "effect"
+import { Effect, Layer, Option, TestClock } from "effect"
 import * as ChunkProvider from "../../../src/checkpoint/ChunkProvider.ts"
 import * as Restorer from "../../../src/checkpoint/Restorer.ts"
 import { NodeDatabase } from "../../../src/storage/NodeDatabase.ts"
@@ -36,7 +36,7 @@ describe("a crash at each write", () => {
       const provider = yield* ChunkProvider.make({ directory: from })
       expect((yield* chain.metadata(1n)).map(({ chunks }) => chunks.length > 1)).toEqual([true, true])
       expect(yield* crashEverywhere(restoreScript(chain.metadata, provider))).toBeGreaterThan(40)
-    }).pipe(Effect.provide(NodeDatabase.layerMemory()), Effect.provide(NodeContext.layer))
+    }).pipe(Effect.provide(Layer.merge(NodeDatabase.layerMemory(), NodeContext.layer)))
   )
 })
 
